@@ -1,0 +1,1 @@
+"""What is looked for: hotlists, their entries, versions and snapshots."""

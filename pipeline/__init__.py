@@ -1,0 +1,1 @@
+"""From capture to alert."""

@@ -1,0 +1,1 @@
+"""From hit to alert, notification and information report."""

@@ -1,0 +1,109 @@
+"""Columns of the hot path: ReadBatch and HitBatch. Objects begin at `pipeline.model.Hit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plates import alphabet
+
+KIND_EXACT = 0
+KIND_PATTERN = 1
+KIND_NEAR = 2
+KINDS = ("exact", "pattern", "near")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBatch:
+    """N reads as columns, row i of each column is read i.
+
+    Attributes
+    ----------
+    codes
+        uint8 ``(N, SLOTS)``, `plates.alphabet` codes.
+    keys
+        uint64 ``(N,)``, `plates.alphabet.pack` of the codes.
+    captured_at_ns
+        int64 ``(N,)``, nanoseconds since the epoch.
+    country
+        uint16 ``(N,)``: ``ord(a) << 8 | ord(b)`` of the ISO alpha-2 code, 0 where unknown.
+    confidence
+        float32 ``(N,)``, 0 to 1; NaN where the source gives none.
+    probabilities
+        float32 ``(N, SLOTS, 37)``: P(true code | image) per slot, code 0 is "no character"; or None when no
+        read of the batch has them. A row whose slots are all zero has none.
+    """
+
+    codes: NDArray[np.uint8]
+    keys: NDArray[np.uint64]
+    captured_at_ns: NDArray[np.int64]
+    country: NDArray[np.uint16]
+    confidence: NDArray[np.float32]
+    probabilities: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @classmethod
+    def of(
+        cls,
+        codes: NDArray[np.uint8],
+        captured_at_ns: NDArray[np.int64],
+        *,
+        country: NDArray[np.uint16] | None = None,
+        confidence: NDArray[np.float32] | None = None,
+        probabilities: NDArray[np.float32] | None = None,
+    ) -> ReadBatch:
+        """Build a batch from codes ``(N, SLOTS)`` and capture times ``(N,)``; the rest defaults to unknown."""
+        count = len(codes)
+        return cls(
+            codes=codes,
+            keys=alphabet.pack(codes),
+            captured_at_ns=captured_at_ns,
+            country=np.zeros(count, np.uint16) if country is None else country,
+            confidence=np.full(count, np.nan, np.float32) if confidence is None else confidence,
+            probabilities=probabilities,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HitBatch:
+    """H hits as columns, ordered by read row, then posterior, the likeliest first.
+
+    Attributes
+    ----------
+    read_row
+        int64 ``(H,)``, row in the ReadBatch.
+    entry_row
+        int64 ``(H,)``, row in the snapshot.
+    kind
+        uint8 ``(H,)``: `KIND_EXACT`, `KIND_PATTERN` or `KIND_NEAR`.
+    edits
+        uint8 ``(H,)``: substitutions, insertions and deletions between read and entry; 0 for a pattern.
+    posterior
+        float32 ``(H,)``, 0 to 1.
+    snapshot_version
+        The version that every hit of the batch was matched against.
+    """
+
+    read_row: NDArray[np.int64]
+    entry_row: NDArray[np.int64]
+    kind: NDArray[np.uint8]
+    edits: NDArray[np.uint8]
+    posterior: NDArray[np.float32]
+    snapshot_version: int
+
+    def __len__(self) -> int:
+        return len(self.read_row)
+
+
+def pack_country(code: str) -> int:
+    """Pack an ISO 3166 alpha-2 code into 16 bits; anything else is 0, unknown."""
+    return ord(code[0]) << 8 | ord(code[1]) if len(code) == 2 and code.isascii() else 0
+
+
+def unpack_country(packed: int) -> str:
+    """Inverse of `pack_country`; 0 is the empty string."""
+    return chr(packed >> 8) + chr(packed & 255) if packed else ""

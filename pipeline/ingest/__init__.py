@@ -1,0 +1,1 @@
+"""From camera frame or vendor feed to plate read."""

@@ -1,0 +1,1 @@
+"""From plate read to hit."""

@@ -1,0 +1,224 @@
+"""Wire types on the topics: Capture, PlateRead, Reject, Hit, Alert, RirDraft.
+
+JSON through msgspec, one object per message. ``v`` is the version of the type; a reader ignores fields that
+it does not know and fills those it misses with their defaults, so fields may be added without a new version.
+Bytes travel as base64, times as integer nanoseconds since the epoch (UTC), ``*_ns``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from hotlists.entry import Category, Handling, Priority
+
+M = TypeVar("M", bound="Message")
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What every message carries."""
+
+    v: int = 1
+
+
+class RejectReason(StrEnum):
+    """Why an input was not used."""
+
+    UNREADABLE = "unreadable"
+    """Not JSON, not of the type, or not of the vendor's format."""
+    NOT_AN_IMAGE = "not_an_image"
+    IMAGE_SIZE = "image_size"
+    """Too small for a plate, or larger than the limit."""
+    UNKNOWN_CAMERA = "unknown_camera"
+    FROM_THE_FUTURE = "from_the_future"
+    NOT_A_PLATE = "not_a_plate"
+    """Nothing of a plate is left of the text after normalisation, or more than ten characters."""
+    SHED = "shed"
+    """A frame dropped under overload."""
+
+
+class ReadKind(StrEnum):
+    """How a hit's read fits its entry."""
+
+    EXACT = "exact"
+    PATTERN = "pattern"
+    NEAR = "near"
+
+
+class Box(msgspec.Struct, frozen=True, kw_only=True):
+    """Upright rectangle in pixels of the frame; x, y is the top left corner."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class Capture(Message, frozen=True, kw_only=True):
+    """A frame on ``anpr.frames``, keyed by camera."""
+
+    capture_id: str
+    camera: str
+    captured_at_ns: int
+    image: bytes
+    """Encoded image (JPEG or PNG)."""
+    source: str = "camera"
+    trail: dict[str, int] = {}
+
+
+class PlateRead(Message, frozen=True, kw_only=True):
+    """A read on ``anpr.reads``, keyed by camera."""
+
+    read_id: str
+    capture_id: str
+    camera: str
+    captured_at_ns: int
+    text: str
+    """The text as the source gave it."""
+    plate: str
+    """The normalised text: `plates.normalise`."""
+    country: str = ""
+    confidence: float | None = None
+    """0 to 1; None where the source gives none."""
+    characters: list[dict[str, float]] | None = None
+    """Per slot, the likeliest characters and their probability (0 to 1); None where the source gives none."""
+    source: str = ""
+    """Feed format or ``ocr``."""
+    frames: int = 1
+    """How many frames the read rests on."""
+    box: Box | None = None
+    patch: bytes | None = None
+    """JPEG of the plate, at most a few kB."""
+    trail: dict[str, int] = {}
+
+
+class Reject(Message, frozen=True, kw_only=True):
+    """An input that was not used, on ``anpr.rejects``, keyed by origin."""
+
+    reject_id: str
+    reason: RejectReason
+    detail: str
+    """What was wrong and where, in plain words; never the plate text."""
+    rejected_at_ns: int
+    field: str | None = None
+    camera: str = ""
+    source: str = ""
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    payload: bytes = b""
+    """The input's first bytes (`Settings.reject_payload_bytes`)."""
+
+
+class EntryRef(msgspec.Struct, frozen=True, kw_only=True):
+    """The entry that a hit is on, as it was in the snapshot that was matched."""
+
+    entry_id: str
+    plate: str
+    hotlist: str
+    country: str = ""
+    reason: str = ""
+    title: str = ""
+    owner: str = ""
+    legal_basis: str = ""
+    category: Category = Category.OTHER
+    priority: Priority = Priority.NORMAL
+    handling: Handling = Handling.OPEN
+    named_users: tuple[str, ...] = ()
+
+
+class Hit(Message, frozen=True, kw_only=True):
+    """A read that matched an entry, on ``lik.hits``, keyed by entry."""
+
+    hit_id: str
+    read: PlateRead
+    entry: EntryRef
+    kind: ReadKind
+    edits: int
+    posterior: float
+    snapshot_version: int
+    zone: str = ""
+    trail: dict[str, int] = {}
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """One hit of an alert, in short."""
+
+    hit_id: str
+    camera: str
+    captured_at_ns: int
+    plate: str
+
+
+class Alert(Message, frozen=True, kw_only=True):
+    """What an operator sees, on ``lik.alerts``, keyed by alert. A later message of the same id replaces it."""
+
+    alert_id: str
+    hit: Hit
+    """The first hit."""
+    sightings: list[Sighting]
+    """All hits so far, oldest first; never empty."""
+    zone: str
+    recipients: list[str]
+    """`pipeline.alerts.routing.Recipient` values."""
+    created_at_ns: int
+    late: bool = False
+    """True when a stage was over its latency budget."""
+    trail: dict[str, int] = {}
+
+
+class RirDraft(Message, frozen=True, kw_only=True):
+    """Draft information report, on ``rir.intake``, keyed by alert."""
+
+    rir_id: str
+    alert_id: str
+    created_at_ns: int
+    handling: Handling
+    hotlist: str
+    reason: str
+    plate_listed: str
+    plate_read: str
+    camera: str
+    captured_at_ns: int
+    zone: str = ""
+    legal_basis: str = ""
+    posterior: float = 1.0
+    patch_sha256: str = ""
+
+
+class MessageError(ValueError):
+    """A message that is not of its type; the text says which field."""
+
+
+def encode(message: Message) -> bytes:
+    """Encode a message as UTF-8 JSON."""
+    return msgspec.json.encode(message)
+
+
+_decoders: dict[type[Message], msgspec.json.Decoder[Message]] = {}
+
+
+def decode(payload: bytes, kind: type[M]) -> M:
+    """Decode UTF-8 JSON into a message of type `kind`.
+
+    Raises
+    ------
+    MessageError
+        The payload is not JSON, or not of the type; names the field.
+    """
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    try:
+        return decoder.decode(payload)  # type: ignore[return-value]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MessageError(f"not a {kind.__name__}: {error}") from error
+
+
+def derive_id(*parts: str | int) -> str:
+    """Derive a stable id (32 hex digits) from what makes a thing itself: the same parts give the same id."""
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,89 @@
+"""Every setting, once, typed: environment ``LIK_*``, then ``.env``, then the defaults here.
+
+`docs/settings.md` lists them all; a test fails when one is missing there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of every process of the pipeline. Field ``kafka_bootstrap`` is ``LIK_KAFKA_BOOTSTRAP``."""
+
+    model_config = SettingsConfigDict(env_prefix="LIK_", env_file=".env", extra="ignore", frozen=True)
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port, comma separated.")
+    kafka_partitions: int = Field(4, ge=1, description="Partitions of a topic that has yet to be created.")
+    kafka_replication: int = Field(1, ge=1, description="Replicas of a topic that has yet to be created.")
+    kafka_in_flight_bytes: int = Field(
+        0,
+        ge=0,
+        description="Most unconsumed bytes per partition that one producer leaves on a topic before it "
+        "waits; 0 is no limit. The embedded broker needs one: it drops what is older than about 5 MiB.",
+    )
+    kafka_create_topics: bool = Field(
+        True, description="Create missing topics at start. The embedded broker makes them by itself: false."
+    )
+    kafka_max_message_bytes: int = Field(4_194_304, ge=65_536, description="Largest message produced or fetched.")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis with the hotlists; unix:// works too.")
+    database_url: str = Field(
+        "sqlite+aiosqlite:///kruispunt.db",
+        description="SQLAlchemy URL of alerts and audit: sqlite+aiosqlite:// or postgresql+asyncpg://.",
+    )
+    state_dir: Path = Field(Path("var"), description="Folder for the snapshot's copy and Faust's tables.")
+    cameras: Path = Field(Path("cameras.json"), description="The registry of cameras, a JSON file.")
+
+    console_host: str = Field("127.0.0.1", description="Address the console listens on.")
+    console_port: int = Field(8080, ge=0, le=65535, description="Port of the console.")
+    console_secret: SecretStr = Field(
+        SecretStr(""), description="Key that signs sessions; empty: a random one at each start."
+    )
+    console_secure_cookies: bool = Field(False, description="Cookies over HTTPS only; set it behind TLS.")
+    admin_token: SecretStr = Field(
+        SecretStr(""), description="API token of the admin endpoint (hotlists); empty: tokens are refused."
+    )
+    gateway_host: str = Field("127.0.0.1", description="Address the ingest gateway listens on.")
+    gateway_port: int = Field(8081, ge=0, le=65535, description="Port of the ingest gateway.")
+    gateway_token: SecretStr = Field(
+        SecretStr(""), description="API token that feeds present; empty: every feed is refused."
+    )
+    gateway_max_body_bytes: int = Field(2_097_152, ge=1024, description="Largest body the gateway accepts.")
+    gateway_max_in_flight: int = Field(
+        256, ge=1, description="Requests being published at once; one more is answered 429."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address of the workers' /metrics.")
+    metrics_port: int = Field(0, ge=0, le=65535, description="Port of this worker's /metrics; 0: none.")
+
+    match_batch_reads: int = Field(1024, ge=1, description="Most reads that are matched at once.")
+    match_wait_ms: int = Field(5, ge=0, description="Longest wait for a batch of reads to fill.")
+    ocr_batch_frames: int = Field(16, ge=1, description="Most frames that are read at once.")
+    frame_max_age_s: float = Field(
+        30.0,
+        gt=0,
+        description="A frame that waited longer than this is shed, counted, when the worker is behind.",
+    )
+    future_tolerance_s: float = Field(
+        120.0,
+        ge=0,
+        description="How far ahead of our clock a camera's may run before its reads are rejected.",
+    )
+    reject_payload_bytes: int = Field(2048, ge=0, description="How much of a rejected input is kept.")
+    suppression_window_s: float = Field(
+        900.0, ge=0, description="Hits on one entry in one zone within this time are sightings of one alert."
+    )
+
+    budget_read_to_hit_ms: float = Field(25.0, gt=0, description="Budget: read appended to hit appended.")
+    budget_read_to_alert_ms: float = Field(250.0, gt=0, description="Budget: read appended to alert sent out.")
+    budget_frame_to_alert_ms: float = Field(1000.0, gt=0, description="Budget: frame appended to alert sent out.")
+    log_level: str = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR. Plate text is logged at DEBUG only."
+    )
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment and ``.env``."""
+    return Settings()

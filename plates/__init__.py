@@ -1,0 +1,1 @@
+"""What a plate is: characters, normalisation, national syntax, confusion. Imports numpy alone."""

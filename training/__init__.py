@@ -1,0 +1,1 @@
+"""Synthetic plates and scenes, and the recipes that make the models."""
