@@ -1,0 +1,46 @@
+# The commands of the project; each installs what it needs into .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SHELL  := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+.PHONY: help demo test check format system-packages clean
+
+help:            ## Show the commands
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+: *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(VENV)/.runtime: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@ $(VENV)/.runtime
+
+demo: $(VENV)/.runtime  ## Install, then run the whole pipeline on the bundled recording
+	@exec $(BIN)/lik up --demo
+
+# What the tests need of Debian: a browser, Java and Maven for Apache Kafka, fonts to draw plates with, PostgreSQL.
+PACKAGES := chromium openjdk-17-jre-headless maven fonts-opendin fonts-liberation fonts-dejavu-core postgresql
+
+system-packages: ## Install the Debian packages that the tests need (as root; skipped for those present)
+	@$(PYTHON) deploy/packages.py $(PACKAGES)
+
+test: check system-packages  ## Run the checks, then every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what the commands made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
