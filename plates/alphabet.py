@@ -51,7 +51,8 @@ def encode(texts: Sequence[str]) -> NDArray[np.uint8]:
         return np.zeros((0, SLOTS), np.uint8)
     column = np.array(texts, dtype=f"U{SLOTS}")
     points = column.view(np.uint32).reshape(len(texts), SLOTS)
-    return np.where(points < 128, _TO_CODE[np.minimum(points, 127)], np.uint8(UNKNOWN))
+    codes: NDArray[np.uint8] = np.where(points < 128, _TO_CODE[np.minimum(points, 127)], np.uint8(UNKNOWN))
+    return codes
 
 
 def decode(codes: NDArray[np.uint8]) -> list[str]:
@@ -73,4 +74,5 @@ def unpack(keys: NDArray[np.uint64]) -> NDArray[np.uint8]:
 
 def lengths(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Count characters per row: uint8 of shape ``(N,)``, 0 to `SLOTS`."""
-    return np.count_nonzero(codes, axis=1).astype(np.uint8)
+    counts: NDArray[np.uint8] = np.count_nonzero(codes, axis=1).astype(np.uint8)
+    return counts
