@@ -1,0 +1,118 @@
+"""The web application of the console, and the worker that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+
+import redis.asyncio as aioredis
+from fastapi import Depends, FastAPI
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.staticfiles import StaticFiles
+
+from console import auth, views
+from console.stream import AlertTopic, Hub
+from console.web import HERE, SafeAnswers, handle_errors
+from hotlists import admin
+from hotlists.store import HotlistStore
+from pipeline.alerts.store import AlertStore
+from pipeline.cameras import Camera, load_cameras
+from pipeline.serve import serve
+from pipeline.settings import Settings
+
+
+def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAPI:
+    """Make the console.
+
+    Parameters
+    ----------
+    settings
+        Where everything is. Without `Settings.console_secret`, sessions end when this process does.
+    store
+        An open store; None: one of its own on `Settings.database_url`, opened and closed with the application.
+    """
+    alerts = store if store is not None else AlertStore(settings.database_url)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            if store is None:
+                await alerts.open()
+                stack.push_async_callback(alerts.close)
+            stack.push_async_callback(app.state.redis.aclose)
+            tasks = [asyncio.create_task(app.state.hub.watch()), asyncio.create_task(app.state.topic.listen())]
+            stack.push_async_callback(_end, tasks)
+            stack.callback(app.state.hub.close)
+            yield
+
+    app = FastAPI(
+        title="Kruispunt",
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    hub = Hub(alerts)
+    app.state.settings = settings
+    app.state.store = alerts
+    app.state.hub = hub
+    app.state.topic = AlertTopic(settings, hub.nudge)
+    app.state.cameras = _cameras(settings)
+    app.state.doorkeeper = auth.Doorkeeper(alerts, settings)
+    app.state.redis = aioredis.Redis.from_url(settings.redis_url)
+    hotlists = HotlistStore(app.state.redis)
+    authorise = auth.authorise()
+    # The router asks who acts on every route; asked here too, a route that forgets to is not left open.
+    app.include_router(
+        admin.router(lambda: hotlists, authorise), prefix="/api/hotlists", dependencies=[Depends(authorise)]
+    )
+    app.include_router(views.pages)
+    app.include_router(views.routes)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.add_middleware(
+        SessionMiddleware,
+        secret_key=settings.console_secret.get_secret_value() or secrets.token_urlsafe(32),
+        session_cookie="kruispunt",
+        max_age=auth.SESSION_S,
+        same_site="lax",
+        https_only=settings.console_secure_cookies,
+    )
+    app.add_middleware(SafeAnswers, https_only=settings.console_secure_cookies)
+    handle_errors(app)
+    return app
+
+
+async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve the console until `stop`; `ready` is called once it listens.
+
+    Raises
+    ------
+    ConfigurationError
+        The address is taken, or the registry of cameras cannot be read.
+    """
+    app = create_app(settings)
+    hub: Hub = app.state.hub
+
+    async def close_streams() -> None:
+        # Before the server drains: it would wait for streams that never end by themselves.
+        await stop.wait()
+        hub.close()
+
+    closing = asyncio.create_task(close_streams())
+    try:
+        await serve(app, settings.console_host, settings.console_port, stop=stop, ready=ready)
+    finally:
+        await _end([closing])
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _cameras(settings: Settings) -> dict[str, Camera]:
+    """Read the registry, where there is one: without it, a camera shows by its id."""
+    return dict(load_cameras(settings.cameras)) if settings.cameras.exists() else {}
