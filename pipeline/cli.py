@@ -1,0 +1,194 @@
+"""The command `lik`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import KruispuntError
+from pipeline.settings import load_settings
+
+app = typer.Typer(
+    help="Kruispunt: from number-plate read to alert, within seconds.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+user_app = typer.Typer(help="People who may sign in.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+
+
+class WorkerName(StrEnum):
+    """The workers, and the module that each is."""
+
+    GATEWAY = "gateway"
+    OCR = "ocr"
+    MATCH = "match"
+    ALERTS = "alerts"
+    CONSOLE = "console"
+
+
+_MODULES = {
+    WorkerName.GATEWAY: "pipeline.ingest.gateway",
+    WorkerName.OCR: "pipeline.ingest.worker",
+    WorkerName.MATCH: "pipeline.match.worker",
+    WorkerName.ALERTS: "pipeline.alerts.stream",
+    WorkerName.CONSOLE: "console.app",
+}
+
+
+class Broker(StrEnum):
+    """Which broker `lik up` starts."""
+
+    EMBEDDED = "embedded"
+    APACHE = "apache"
+
+
+@app.command()
+def worker(
+    name: WorkerName,
+    ready_fd: Annotated[int, typer.Option(help="Write a line to this file descriptor when ready.")] = -1,
+) -> None:
+    """Run one worker until SIGTERM or Ctrl-C."""
+    if ready_fd >= 0:
+        from pipeline.embedded import die_with_parent
+
+        die_with_parent()
+    asyncio.run(_worker(name, ready_fd))
+
+
+async def _worker(name: WorkerName, ready_fd: int) -> None:
+    from pipeline import telemetry, topics
+
+    settings = load_settings()
+    telemetry.start(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+    def ready() -> None:
+        if ready_fd >= 0:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(ready_fd, b"ready\n")
+
+    await topics.ensure_topics(settings)
+    await importlib.import_module(_MODULES[name]).run(settings, stop=stop, ready=ready)
+
+
+@app.command()
+def up(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Publish the demo hotlists and replay the recording.")
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="At full speed, then check every alert and end.")] = False,
+    recording: Annotated[Path | None, typer.Option(help="A recording folder; default: the bundled one.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="With --once: write counts and latencies here (JSON).")
+    ] = None,
+    broker: Annotated[Broker, typer.Option(help="embedded keeps nothing; apache needs Java 17 and Maven.")] = (
+        Broker.EMBEDDED
+    ),
+    port: Annotated[int | None, typer.Option(help="Port of the console.")] = None,
+) -> None:
+    """Run everything on this machine: broker, Redis, every worker, the console."""
+    from pipeline.up import Options, run
+    from recordings import CROSSROADS
+
+    folder = recording or (CROSSROADS if demo else None)
+    options = Options(broker.value, demo, once, folder, report, port)
+    raise typer.Exit(asyncio.run(run(options, _say)))
+
+
+@app.command()
+def replay(
+    source: Annotated[
+        str, typer.Argument(help="A recording, a folder of images, a video file or an RTSP address.")
+    ],
+    speed: Annotated[float, typer.Option(help="1 is as recorded; 0 is as fast as it is taken.")] = 1.0,
+    camera: Annotated[str, typer.Option(help="Camera id of frames that name none.")] = "replay",
+) -> None:
+    """Publish frames (and a recording's vendor feed) to the pipeline that the settings name."""
+    asyncio.run(_replay(source, speed or None, camera))
+
+
+async def _replay(source: str, speed: float | None, camera: str) -> None:
+    from pipeline import demo
+    from pipeline.ingest import frames
+    from pipeline.topics import Publisher
+
+    settings = load_settings()
+    folder = Path(source)
+    if (folder / "feed.ndjson").exists():
+        gateway = f"http://{settings.gateway_host}:{settings.gateway_port}"
+        sent = await demo.replay(demo.Recording(folder), settings, gateway, speed=speed)
+        _say(f"{sent[0]} frames and {sent[1]} feed messages sent")
+        return
+    async with Publisher(settings) as publisher:
+        opened = frames.open_source(source, camera=camera)
+        count = await frames.replay(publisher, opened, speed=speed, start_ns=time.time_ns())
+        await publisher.flush()
+    _say(f"{count} frames sent")
+
+
+@app.command()
+def record(
+    out: Annotated[Path, typer.Argument(help="Folder to write the recording into.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same recording.")] = 1,
+) -> None:
+    """Render a recording: scenes with plates, vendor feeds, cameras and the truth."""
+    from training.recording import write_recording
+
+    write_recording(out, seed=seed)
+    _say(f"recording written to {out}")
+
+
+@user_app.command("add")
+def user_add(
+    name: str,
+    role: Annotated[list[str], typer.Option(help="operator, ops, chief, unit, auditor, engineer, covert.")],
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+) -> None:
+    """Add somebody who may sign in, or give them a new password and roles."""
+    asyncio.run(_user_add(name, role, password))
+
+
+async def _user_add(name: str, roles: list[str], password: str) -> None:
+    from console.auth import ensure_user
+    from pipeline.alerts.store import AlertStore
+
+    store = AlertStore(load_settings().database_url)
+    await store.open()
+    try:
+        await ensure_user(store, name, password, roles)
+    finally:
+        await store.close()
+    _say(f"{name} may sign in")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Run `lik`; a known error is one plain line and exit code 1."""
+    try:
+        app()
+    except KruispuntError as error:
+        sys.stderr.write(f"lik: {error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
