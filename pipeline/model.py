@@ -8,6 +8,7 @@ Bytes travel as base64, times as integer nanoseconds since the epoch (UTC), ``*_
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import StrEnum
 from typing import Annotated, Final, TypeVar
 
@@ -206,6 +207,7 @@ def encode(message: Message) -> bytes:
     return msgspec.json.encode(message)
 
 
+_ENUM_VALUE: Final = re.compile(r"Invalid enum value .*(?= - at `\$)", re.DOTALL)
 _decoders: dict[type[Message], msgspec.json.Decoder[Message]] = {}
 
 
@@ -215,7 +217,7 @@ def decode(payload: bytes, kind: type[M]) -> M:
     Raises
     ------
     MessageError
-        The payload is not JSON, or not of the type; names the field.
+        The payload is not JSON, or not of the type; names the field, never what it held: that may be a plate.
     """
     decoder = _decoders.get(kind)
     if decoder is None:
@@ -223,7 +225,10 @@ def decode(payload: bytes, kind: type[M]) -> M:
     try:
         return decoder.decode(payload)  # type: ignore[return-value]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError(f"not a {kind.__name__}: {error}") from error
+        # Of all that the codec says, this alone quotes the value.
+        what = _ENUM_VALUE.sub("Invalid enum value", str(error))
+        # The cause is left out: a traceback would quote it.
+        raise MessageError(f"not a {kind.__name__}: {what}") from None
 
 
 def derive_id(*parts: str | int) -> str:
