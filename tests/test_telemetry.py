@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from prometheus_client import REGISTRY
 
 from pipeline import telemetry
 from pipeline.embedded import free_port
+from pipeline.errors import ConfigurationError
 from pipeline.settings import Settings
 from pipeline.telemetry import SPANS, Stamp, budgets_ms, observe, span_ms, stamped
 
@@ -131,3 +133,10 @@ def test_a_worker_serves_its_metrics_where_its_settings_say() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert 'lik_late_total{span="read_to_hit"} 1.0' in done.stdout
     assert "lik_snapshot_version 0.0" in done.stdout
+
+
+def test_an_address_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port} .*LIK_METRICS_PORT"):
+            telemetry.start(Settings(metrics_port=port))
