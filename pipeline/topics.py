@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -41,6 +42,9 @@ GROUPS: Final[Mapping[str, str]] = {
     HITS: "kruispunt-alerts",
 }
 """The consumer group that must see every message of a topic."""
+
+CLOSE_S: Final = 2.0
+"""How long a publisher that is closed waits for what was not flushed."""
 
 _HOUR_MS: Final = 3_600_000
 
@@ -200,7 +204,13 @@ class Publisher:
     ) -> None:
         if self._gate is not None:
             await self._gate.stop()
-        await self._producer.stop()
+        stopping = asyncio.ensure_future(self._producer.stop())
+        await asyncio.wait({stopping}, timeout=CLOSE_S)
+        if not stopping.done():
+            # An idempotent producer never gives a message up, and would not end while Kafka is away. Whoever
+            # needs what is still pending has flushed, and knows that it was not acknowledged.
+            self._producer._message_accumulator.fail_all(KafkaError("closed before it was acknowledged"))
+        await stopping
 
     async def send(self, topic: str, message: Message, *, key: str) -> Any:
         """Hand `message` over; return a future of its RecordMetadata, which `flush` also waits for.
@@ -228,7 +238,9 @@ class Publisher:
             raise UnavailableError(f"{topic}: not taken: {error}") from error
         self._pending.append(future)
         if len(self._pending) >= 4096:
-            self._pending = [each for each in self._pending if not each.done() or each.exception()]
+            self._pending = [
+                each for each in self._pending if not each.done() or (not each.cancelled() and each.exception())
+            ]
         return future
 
     async def flush(self) -> None:
@@ -260,8 +272,10 @@ class Publisher:
         camera: str = "",
         source: str = "",
         record: ConsumerRecord[Any, Any] | None = None,
-    ) -> None:
+    ) -> Any:
         """Put an input that cannot be used on ``anpr.rejects``, counted, with where it came from.
+
+        Returns what `send` does.
 
         Parameters
         ----------
@@ -286,7 +300,7 @@ class Publisher:
             offset=record.offset if record is not None else None,
             payload=payload[: self._settings.reject_payload_bytes],
         )
-        await self.send(REJECTS, message, key=camera or source or stage)
+        return await self.send(REJECTS, message, key=camera or source or stage)
 
 
 def _partition(key: bytes, all_partitions: list[int], available: list[int]) -> int:
