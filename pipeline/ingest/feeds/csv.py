@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.errors import FeedError
-from pipeline.ingest.feeds.base import Feed, Part, checked_count
+from pipeline.ingest.feeds.base import MAX_READS, Feed, Part, checked_count
 from pipeline.ingest.feeds.fields import camera_of, moment_ns, number_of, plate_of, share, shift_iso
 from pipeline.ingest.feeds.reads import country_of, make_read
 from pipeline.model import PlateRead
@@ -21,6 +21,7 @@ from pipeline.model import PlateRead
 _REQUIRED: Final = ("camera", "captured_at", "plate")
 _KNOWN: Final = (*_REQUIRED, "country", "confidence")
 _MAX_COLUMNS: Final = 64
+_MAX_LINES: Final = 20 * MAX_READS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,9 @@ def _table(payload: bytes) -> _Table:
             if row:
                 rows.append((begins, row))
             begins = reader.line_num + 1
+            checked_count(len(rows) - 1, "rows or more", "")
+            if begins > _MAX_LINES:
+                raise FeedError(f"more than {_MAX_LINES} lines; send it in pieces", field="")
     except csv.Error:
         raise FeedError(
             f"row {begins}: a quote is not closed, or a value is too long", field=f"row {begins}"
@@ -98,7 +102,6 @@ def _write(header: list[str], rows: list[list[str]], delimiter: str) -> bytes:
 def split(payload: bytes) -> list[Part]:
     """One part, header included, per row."""
     table = _table(payload)
-    checked_count(len(table.rows), "rows", "")
     return [Part(_write(table.header, [row], table.delimiter), line) for line, row in table.rows]
 
 

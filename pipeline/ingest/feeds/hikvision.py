@@ -26,6 +26,8 @@ _PLATE_EVENTS: Final = frozenset({"", "anpr", "vehicledetection"})
 # What the firmware writes, in just this spelling, when it saw a vehicle without a plate.
 _NO_PLATE: Final = frozenset({"unknown", "noPlate", "noplate"})
 _FULL: Final = 100.0
+# An event has 3 to 8 kB. XML is slow to read, and nobody else is served meanwhile.
+_MAX_BYTES: Final = 131_072
 
 
 def _local(element: Element) -> str:
@@ -48,6 +50,8 @@ def _required(parent: Element, name: str, field: str) -> str:
 
 
 def _root(payload: bytes) -> Element:
+    if len(payload) > _MAX_BYTES:
+        raise FeedError(f"the body is {len(payload)} bytes of XML; an event has at most {_MAX_BYTES}", field="")
     try:
         # Some firmware writes a line end before the declaration.
         root: Element = fromstring(payload.strip(), forbid_dtd=True)

@@ -104,6 +104,7 @@ def test_an_unknown_country_does_not_cost_the_read() -> None:
         (b"camera,captured_at,plate" + b",x" * 62 + b"\n", "row 1"),
         (b"camera,captured_at,plate\n\xff,x,y\n", ""),
         (SEMICOLONS.decode("utf-8-sig").encode("utf-16"), ""),
+        (b"camera,captured_at,plate\n" + b"\n" * 30_000 + b"cam-1,2026-03-14T22:04:18Z,1DFR860\n", ""),
     ],
 )
 def test_a_broken_file_is_refused(body: bytes, field: str) -> None:

@@ -165,8 +165,14 @@ def test_what_is_no_xml_is_refused(body: bytes) -> None:
 
 
 def test_a_very_deep_document_does_no_harm() -> None:
-    deep = b"<EventNotificationAlert>" + b"<a>" * 100_000 + b"</a>" * 100_000 + b"</EventNotificationAlert>"
+    deep = b"<EventNotificationAlert>" + b"<a>" * 18_000 + b"</a>" * 18_000 + b"</EventNotificationAlert>"
     with pytest.raises(FeedError):
         parse(deep)
     with pytest.raises(FeedError, match="deep"):
         FEED.shift_time(deep, 1)
+
+
+def test_what_is_far_larger_than_an_event_is_not_read() -> None:
+    large = swap(b"<pictureInfoList>", b"<pictureInfoList>" + b"<p/>" * 40_000)
+    with pytest.raises(FeedError, match="bytes of XML"):
+        parse(large)
