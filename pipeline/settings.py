@@ -80,7 +80,6 @@ class Settings(BaseSettings):
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of this worker's /metrics; 0: none.")
 
     match_batch_reads: int = Field(1024, ge=1, description="Most reads that are matched at once.")
-    match_wait_ms: int = Field(5, ge=0, description="Longest wait for a batch of reads to fill.")
     ocr_batch_frames: int = Field(16, ge=1, description="Most frames that are read at once.")
     frame_max_age_s: float = Field(
         30.0,
