@@ -114,6 +114,7 @@ def _channel(channel: _Channel, settings: Settings) -> dict[str, Any]:
                 "topicConfiguration": {
                     "cleanup.policy": ["delete"],
                     "retention.ms": topic.retention_ms,
+                    "segment.ms": topic.segment_ms,
                     "max.message.bytes": settings.kafka_max_message_bytes,
                 },
                 "bindingVersion": _KAFKA_BINDING,

@@ -56,6 +56,13 @@ class Topic:
     name: str
     retention_ms: int
 
+    @property
+    def segment_ms(self) -> int:
+        """How long Kafka writes to one file. It removes whole files that it no longer writes to: with its own
+        week or 1 GiB, a message on a quiet topic would be there long after its retention.
+        """
+        return self.retention_ms // 12
+
 
 TOPICS: Final = (
     # Pictures of everybody who passes: kept only as long as the OCR worker may be behind.
@@ -90,6 +97,7 @@ async def ensure_topics(settings: Settings) -> None:
                 settings.kafka_replication,
                 topic_configs={
                     "retention.ms": str(topic.retention_ms),
+                    "segment.ms": str(topic.segment_ms),
                     "max.message.bytes": str(settings.kafka_max_message_bytes),
                 },
             )
