@@ -210,6 +210,16 @@ async def test_a_vendors_form_with_json_and_a_picture_is_taken(
     assert plain.json()["accepted"] == 2
 
 
+async def test_a_file_may_be_uploaded_as_a_form_does(
+    embedded_broker: BrokerUnderTest, make_settings: MakeSettings
+) -> None:
+    async with application(make_settings(embedded_broker)) as (_, client):
+        answer = await client.post(
+            "/ingest/csv", files={"file": ("export.csv", sample("csv-semicolons.csv"), "text/csv")}
+        )
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 3)
+
+
 async def test_a_wrong_content_type_does_not_cost_the_read(
     embedded_broker: BrokerUnderTest, make_settings: MakeSettings
 ) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.errors import FeedError
-from pipeline.ingest.feeds.base import MAX_READS, Feed, Part, checked_count
+from pipeline.ingest.feeds.base import MAX_READS, Feed, Form, Part, checked_count
 from pipeline.ingest.feeds.fields import camera_of, moment_ns, number_of, plate_of, share, shift_iso
 from pipeline.ingest.feeds.reads import country_of, make_read
 from pipeline.model import PlateRead
@@ -115,4 +115,4 @@ def shift_time(payload: bytes, delta_ns: int) -> bytes:
     return _write(table.header, [row for _, row in table.rows], table.delimiter)
 
 
-FEED = Feed("csv", parse, shift_time, split)
+FEED = Feed("csv", parse, shift_time, split, Form("*.csv"))
