@@ -17,6 +17,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from pipeline.errors import ConfigurationError
+from pipeline.model import LAST_NS
 from pipeline.settings import Settings
 
 _MS_BUCKETS: Final = (0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
@@ -80,6 +81,11 @@ def now_ns() -> int:
 def stamped(trail: Mapping[str, int], stamp: Stamp, at_ns: int | None = None) -> dict[str, int]:
     """Return a copy of `trail` with `stamp` set to `at_ns` (default: now)."""
     return {**trail, stamp.value: now_ns() if at_ns is None else at_ns}
+
+
+def plausible(trail: Mapping[str, int]) -> dict[str, int]:
+    """Leave out of a trail what is no moment: later stages measure with it."""
+    return {stamp: at_ns for stamp, at_ns in trail.items() if 0 <= at_ns <= LAST_NS}
 
 
 def span_ms(trail: Mapping[str, int], span: str) -> float | None:

@@ -47,6 +47,7 @@ CLOSE_S: Final = 2.0
 """How long a publisher that is closed waits for what was not flushed."""
 
 _HOUR_MS: Final = 3_600_000
+_BESIDE_PAYLOAD_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +220,11 @@ class Publisher:
             # needs what is still pending has flushed, and knows that it was not acknowledged.
             self._producer._message_accumulator.fail_all(KafkaError("closed before it was acknowledged"))
         await stopping
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """Most bytes of an image that fit into a message: as base64, beside the other fields."""
+        return (self._settings.kafka_max_message_bytes - _BESIDE_PAYLOAD_BYTES) // 4 * 3
 
     async def send(self, topic: str, message: Message, *, key: str) -> Any:
         """Hand `message` over; return a future of its RecordMetadata, which `flush` also waits for.
