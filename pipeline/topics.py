@@ -48,6 +48,7 @@ CLOSE_S: Final = 2.0
 
 _HOUR_MS: Final = 3_600_000
 _BESIDE_PAYLOAD_BYTES: Final = 4096
+_MOST_PENDING: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,17 +246,21 @@ class Publisher:
             else:
                 numbers = sorted(await self._producer.partitions_for(topic))
                 partition = TopicPartition(topic, _partition(raw_key, numbers, numbers))
-                await self._gate.admit(partition, len(value))
-                future = await self._producer.send(topic, value, key=raw_key, partition=partition.partition)
-                self._gate.watch(partition, future, len(value))
+                async with self._gate.admitted(partition, len(value)) as watch:
+                    future = await self._producer.send(topic, value, key=raw_key, partition=partition.partition)
+                    watch(future)
         except KafkaError as error:
             raise UnavailableError(f"{topic}: not taken: {error}") from error
         self._pending.append(future)
-        if len(self._pending) >= 4096:
-            self._pending = [
-                each for each in self._pending if not each.done() or (not each.cancelled() and each.exception())
-            ]
+        if len(self._pending) >= _MOST_PENDING:
+            self._forget_settled()
         return future
+
+    def _forget_settled(self) -> None:
+        """Forget what is acknowledged, and all but one of what failed: `flush` needs to know of one."""
+        settled = [each for each in self._pending if each.done()]
+        failed = [each for each in settled if not each.cancelled() and each.exception()]
+        self._pending = [*failed[:1], *(each for each in self._pending if not each.done())]
 
     async def flush(self) -> None:
         """Wait until all that was sent since the last flush is acknowledged.
