@@ -32,6 +32,7 @@ import redis.asyncio as aioredis
 
 from hotlists.entry import Handling, Hotlist, HotlistEntry
 from hotlists.snapshot import Columns, Snapshot, pack_entries
+from plates import alphabet
 
 KEPT_VERSIONS: Final = 5
 CHUNK_BYTES: Final = 4 * 1_048_576
@@ -157,7 +158,7 @@ class HotlistStore:
         Raises
         ------
         HotlistError
-            There is no such list, or Redis has lost a part of the upload meanwhile.
+            There is no such list, a plate is not normalised, or Redis has lost a part of the upload meanwhile.
         """
         await self.get(name)
         raw = await asyncio.to_thread(_pack, name, entries)
@@ -269,8 +270,18 @@ class HotlistStore:
 
 
 def _pack(name: str, entries: Sequence[HotlistEntry]) -> bytes:
-    """Pack what entries state themselves: nothing of their list is put in."""
+    """Pack what entries state themselves: nothing of their list is put in.
+
+    Raises
+    ------
+    HotlistError
+        An entry's plate is not normalised: cut to fit or read as another, it would be a hit on someone else.
+    """
     columns = pack_entries(Hotlist(name=name), entries)
+    lengths = np.array([len(entry.plate) for entry in entries], np.int64)
+    foreign = (lengths < 1) | (lengths > alphabet.SLOTS) | np.any(columns.codes == alphabet.UNKNOWN, axis=1)
+    if foreign.any():
+        raise HotlistError(f"entry {int(foreign.argmax())} of the upload to {name!r}: its plate is not normalised")
     unstated = np.array([entry.priority is None for entry in entries], np.bool_)
     priority = np.where(unstated, np.uint8(UNSTATED_PRIORITY), columns.priority)
     return replace(columns, priority=priority).to_bytes()
