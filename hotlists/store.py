@@ -32,7 +32,6 @@ import redis.asyncio as aioredis
 
 from hotlists.entry import Handling, Hotlist, HotlistEntry
 from hotlists.snapshot import Columns, Snapshot, pack_entries
-from plates import alphabet
 
 KEPT_VERSIONS: Final = 5
 CHUNK_BYTES: Final = 4 * 1_048_576
@@ -278,18 +277,8 @@ class HotlistStore:
 
 
 def _pack(name: str, entries: Sequence[HotlistEntry]) -> bytes:
-    """Pack what entries state themselves: nothing of their list is put in.
-
-    Raises
-    ------
-    HotlistError
-        An entry's plate is not normalised: cut to fit or read as another, it would be a hit on someone else.
-    """
+    """Pack what entries state themselves: nothing of their list is put in."""
     columns = pack_entries(Hotlist(name=name), entries)
-    lengths = np.array([len(entry.plate) for entry in entries], np.int64)
-    foreign = (lengths < 1) | (lengths > alphabet.SLOTS) | np.any(columns.codes == alphabet.UNKNOWN, axis=1)
-    if foreign.any():
-        raise HotlistError(f"entry {int(foreign.argmax())} of the upload to {name!r}: its plate is not normalised")
     unstated = np.array([entry.priority is None for entry in entries], np.bool_)
     priority = np.where(unstated, np.uint8(UNSTATED_PRIORITY), columns.priority)
     return replace(columns, priority=priority).to_bytes()
