@@ -168,6 +168,7 @@ class HotlistStore:
             There is no such list, a plate is not normalised, or Redis has lost a part of the upload meanwhile.
         """
         await self.get(name)
+        await asyncio.to_thread(_check, name, entries)
         raw = await asyncio.to_thread(_pack, name, entries)
         number = int(await self._redis.incr(f"lik:hotlist:{name}:next"))
         key = f"lik:hotlist:{name}:v{number}"
