@@ -52,9 +52,11 @@ async def store(console_settings: Settings, password_hash: str) -> AsyncIterator
 
 
 @pytest.fixture
-async def app(console_settings: Settings, store: AlertStore) -> FastAPI:
+async def app(console_settings: Settings, store: AlertStore) -> AsyncIterator[FastAPI]:
     """The application; its lifespan is not run, so nothing goes on behind a test's back."""
-    return create_app(console_settings, store=store)
+    made = create_app(console_settings, store=store)
+    yield made
+    await made.state.redis.aclose()
 
 
 @asynccontextmanager
