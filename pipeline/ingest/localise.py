@@ -27,6 +27,7 @@ MAX_PIXELS: Final = 50_000_000
 MAX_PLATES: Final = 8
 MIN_CHARACTER_PX: Final = 9
 
+_END_OF_IMAGE: Final = b"\xff\xd9"
 _WORK_WIDTH_PX: Final = 1280
 _MAX_CHARACTER_PX: Final = 120
 # Size of a neighbourhood, and how much darker than its mean ink is there, in grey levels.
@@ -97,6 +98,9 @@ def decode_image(data: bytes) -> NDArray[np.uint8]:
         raise FrameError(f"the image is {width}x{height} pixels; at most {MAX_PIXELS}", reason="image_size")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            # OpenCV waits in vain for the rest of a JPEG; told that this is the end, it leaves the rest grey.
+            image = cv2.imdecode(np.frombuffer(data + _END_OF_IMAGE, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise FrameError(f"the image cannot be decoded: {error.err}", reason="not_an_image") from error
     if image is None:

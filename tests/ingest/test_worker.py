@@ -1,0 +1,396 @@
+"""The OCR worker on a real broker: every good plate, every reject with its place, nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from pipeline import telemetry, topics
+from pipeline.errors import UnavailableError
+from pipeline.ingest import worker
+from pipeline.ingest.localise import decode_image
+from pipeline.ingest.worker import Recogniser, run
+from pipeline.model import Capture, PlateRead, Reject, RejectReason, decode, derive_id, encode
+from pipeline.settings import Settings
+from pipeline.telemetry import Stamp
+from pipeline.topics import Publisher
+from tests.conftest import BrokerUnderTest, MakeSettings, running, until
+from tests.ingest.pictures import DAY, INFRARED, YELLOW, collage, cut_out, empty_road, jpeg_of, plate_of, truth
+from tests.ingest.pictures import encode as picture
+
+HOUR_NS = 3600 * 10**9
+
+
+def capture_of(image: bytes, number: int = 0, **more: Any) -> Capture:
+    """A capture of now at cam-1; how long it waits counts from when Kafka has it."""
+    values: dict[str, Any] = {
+        "capture_id": derive_id("capture", number),
+        "camera": "cam-1",
+        "captured_at_ns": time.time_ns() - 10**9,
+        "image": image,
+        **more,
+    }
+    return Capture(**values)
+
+
+async def send(settings: Settings, messages: Sequence[Capture | bytes]) -> list[tuple[str, int, int]]:
+    """Put messages on ``anpr.frames``; return topic, partition and offset of each."""
+    async with Publisher(settings) as publisher:
+        places = []
+        for message in messages:
+            raw = message if isinstance(message, bytes) else encode(message)
+            key = "cam-1" if isinstance(message, bytes) else message.camera
+            places.append(await publisher.send_bytes(topics.FRAMES, raw, key=key))
+        return [(where.topic, where.partition, where.offset) for where in await asyncio.gather(*places)]
+
+
+async def receive(settings: Settings, topic: str, count: int) -> list[Any]:
+    """Take the first `count` messages of a topic."""
+    async with topics.consumer(settings, topic, group="none", group_id=None) as consumer:
+        return [await asyncio.wait_for(consumer.getone(), 30) for _ in range(count)]
+
+
+async def reads_of(settings: Settings, count: int) -> list[PlateRead]:
+    return [decode(message.value, PlateRead) for message in await receive(settings, topics.READS, count)]
+
+
+async def rejects_of(settings: Settings, count: int) -> list[Reject]:
+    return [decode(message.value, Reject) for message in await receive(settings, topics.REJECTS, count)]
+
+
+async def count_of(settings: Settings, topic: str) -> int:
+    """How many messages a topic holds."""
+    async with AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap) as consumer:
+        await consumer._client.add_topic(topic)
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        ends = await consumer.end_offsets(partitions)
+        begins = await consumer.beginning_offsets(partitions)
+    return sum(ends[each] - begins[each] for each in partitions)
+
+
+async def drained(settings: Settings) -> None:
+    """Return once every frame is done with and committed."""
+
+    async def done() -> bool:
+        return await topics.group_lag(settings, topics.FRAMES) == 0
+
+    await until(done, "every frame is committed")
+
+
+def outcomes(outcome: str) -> float:
+    return telemetry.MESSAGES.labels("ocr", outcome)._value.get()
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings, broker: BrokerUnderTest) -> Settings:
+    """Settings on each kind of broker."""
+    return make_settings(broker)
+
+
+@pytest.fixture
+def embedded(make_settings: MakeSettings, embedded_broker: BrokerUnderTest) -> Settings:
+    """Settings on an embedded broker, for tests in which the kind does not matter."""
+    return make_settings(embedded_broker)
+
+
+# --- what becomes of a frame ---------------------------------------------------------------------------------
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    return picture(np.zeros((height, width, 3), np.uint8), ".png")
+
+
+BAD: list[tuple[Capture | bytes, RejectReason]] = [
+    (b"", RejectReason.UNREADABLE),
+    (b"{", RejectReason.UNREADABLE),
+    (b"\xff\xd8\xff\xe0 a bare JPEG", RejectReason.UNREADABLE),
+    (b'{"capture_id":"x","camera":"cam-1","captured_at_ns":1}', RejectReason.UNREADABLE),
+    (b'{"capture_id":"x","camera":"cam-1","captured_at_ns":1,"image":"?"}', RejectReason.UNREADABLE),
+    (b'{"capture_id":"x","camera":"cam-1","captured_at_ns":-1e99,"image":""}', RejectReason.UNREADABLE),
+    (capture_of(b""), RejectReason.NOT_AN_IMAGE),
+    (capture_of(b"no image"), RejectReason.NOT_AN_IMAGE),
+    (capture_of(jpeg_of(DAY)[:400]), RejectReason.NOT_AN_IMAGE),
+    (capture_of(png_of_size(1, 1)), RejectReason.IMAGE_SIZE),
+    (capture_of(png_of_size(2000, 3)), RejectReason.IMAGE_SIZE),
+    (capture_of(jpeg_of(DAY), camera="cam-unheard-of"), RejectReason.UNKNOWN_CAMERA),
+    (capture_of(jpeg_of(DAY), captured_at_ns=time.time_ns() + HOUR_NS), RejectReason.FROM_THE_FUTURE),
+]
+
+
+async def test_good_frames_amid_every_kind_of_bad_one(settings: Settings) -> None:
+    good = [capture_of(jpeg_of(name), number) for number, name in enumerate([DAY, INFRARED, YELLOW] * 5)]
+    messages: list[Capture | bytes] = []
+    for number, frame in enumerate(good):
+        messages.append(frame)
+        messages += [BAD[number % len(BAD)][0]]
+    wanted = Counter(BAD[number % len(BAD)][1] for number in range(len(good)))
+    async with running(run, settings):
+        places = await send(settings, messages)
+        reads = await reads_of(settings, len(good))
+        rejects = await rejects_of(settings, len(good))
+        await drained(settings)
+    assert Counter((read.capture_id, read.plate) for read in reads) == Counter(
+        (frame.capture_id, plate_of(name)) for frame, name in zip(good, [DAY, INFRARED, YELLOW] * 5, strict=True)
+    )
+    assert Counter(reject.reason for reject in rejects) == wanted
+    assert {(reject.topic, reject.partition, reject.offset) for reject in rejects} == set(places[1::2])
+    assert await count_of(settings, topics.READS) == len(good)
+    assert await count_of(settings, topics.REJECTS) == len(good)
+
+
+async def test_a_reject_says_what_to_do_and_keeps_the_beginning(embedded: Settings) -> None:
+    before = telemetry.REJECTS.labels("ocr", "unknown_camera")._value.get()
+    frame = capture_of(jpeg_of(DAY), camera="cam-unheard-of", source="gateway")
+    await send(embedded, [frame])
+    async with running(run, embedded):
+        (reject,) = await rejects_of(embedded, 1)
+    assert reject.detail == "camera 'cam-unheard-of' is not registered; add it to LIK_CAMERAS"
+    assert (reject.camera, reject.source) == ("cam-unheard-of", "gateway")
+    assert reject.payload == encode(frame)[: embedded.reject_payload_bytes]
+    assert telemetry.REJECTS.labels("ocr", "unknown_camera")._value.get() == before + 1
+
+
+async def test_a_read_carries_what_it_rests_on(embedded: Settings) -> None:
+    frame = capture_of(jpeg_of(YELLOW), camera="cam-3", trail={Stamp.FRAME_SENT.value: time.time_ns()})
+    await send(embedded, [frame])
+    async with running(run, embedded):
+        (read,) = await reads_of(embedded, 1)
+    assert (read.capture_id, read.camera, read.captured_at_ns) == (
+        frame.capture_id,
+        frame.camera,
+        frame.captured_at_ns,
+    )
+    assert read.source == "ocr"
+    assert read.text == read.plate == plate_of(YELLOW)
+    assert read.characters is not None
+    assert "".join(max(slot, key=slot.__getitem__) for slot in read.characters) == read.plate
+    assert all(0.9 < sum(slot.values()) <= 1.001 for slot in read.characters)
+    assert all(len(slot) <= worker.KEPT_CHARACTERS for slot in read.characters)
+    assert read.confidence == pytest.approx(np.prod([max(slot.values()) for slot in read.characters]), rel=1e-2)
+    assert read.patch is not None
+    assert read.box is not None
+    shown = cv2.imdecode(np.frombuffer(read.patch, np.uint8), cv2.IMREAD_COLOR)
+    assert len(read.patch) < 8_192
+    assert read.box.w <= shown.shape[1] <= worker.PICTURE_WIDTH_PX
+    assert abs(shown.shape[1] / shown.shape[0] - read.box.w / read.box.h) < 0.3
+    assert read.trail[Stamp.FRAME_SENT.value] == frame.trail[Stamp.FRAME_SENT.value]
+    assert (
+        read.trail[Stamp.FRAME_SENT.value]
+        <= read.trail[Stamp.FRAME_TAKEN.value]
+        <= read.trail[Stamp.READ_SENT.value]
+    )
+
+
+async def test_every_plate_of_a_frame_becomes_a_read(embedded: Settings) -> None:
+    await send(embedded, [capture_of(picture(collage([DAY, INFRARED, YELLOW])))])
+    async with running(run, embedded):
+        reads = await reads_of(embedded, 3)
+        await drained(embedded)
+    assert {read.plate for read in reads} == {plate_of(name) for name in (DAY, INFRARED, YELLOW)}
+    assert len({read.read_id for read in reads}) == 3
+    assert len({read.capture_id for read in reads}) == 1
+
+
+async def test_a_frame_without_a_plate_is_counted_and_makes_no_read(embedded: Settings) -> None:
+    frames, empty = outcomes("frame"), outcomes("no_plate")
+    await send(embedded, [capture_of(jpeg_of(empty_road())), capture_of(jpeg_of(DAY), 1)])
+    async with running(run, embedded):
+        await drained(embedded)
+    assert [read.plate for read in await reads_of(embedded, 1)] == [plate_of(DAY)]
+    assert await count_of(embedded, topics.READS) == 1
+    assert (outcomes("frame") - frames, outcomes("no_plate") - empty) == (2, 1)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("FEWEST_CHARACTERS", 8), ("LEAST_CONFIDENCE", 0.999)])
+def test_a_text_too_short_or_too_unsure_is_no_read(
+    name: str, limit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(plate_of(DAY)) == 7
+    frame = capture_of(jpeg_of(DAY))
+    assert len(Recogniser().recognise([frame])[0]) == 1
+    before = outcomes("not_a_plate")
+    monkeypatch.setattr(worker, name, limit)
+    assert Recogniser().recognise([frame]) == ([], {})
+    assert outcomes("not_a_plate") == before + 1
+
+
+def test_a_plate_at_the_edge_has_its_box_on_the_frame() -> None:
+    cut = cut_out(DAY, margin_px=0)
+    reads, _ = Recogniser().recognise([capture_of(picture(cut, ".png"))])
+    assert [read.plate for read in reads] == [plate_of(DAY)]
+    box = reads[0].box
+    assert box is not None
+    assert box.x >= 0
+    assert box.y >= 0
+    assert box.x + box.w <= cut.shape[1]
+    assert box.y + box.h <= cut.shape[0]
+
+
+def test_frames_that_are_too_many_to_hold_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = list(truth())[:6]
+    frames = [capture_of(jpeg_of(name), number, captured_at_ns=1) for number, name in enumerate(names)]
+    frames.insert(3, capture_of(b"no image", 99))
+    reads, refused = Recogniser().recognise(frames)
+    assert [read.plate for read in reads] == [plate for name in names for plate in truth()[name]]
+    held: list[int] = []
+    original = worker.Localiser.find
+
+    def find(localiser: worker.Localiser, images: Sequence[Any]) -> Any:
+        held.append(len(images))
+        return original(localiser, images)
+
+    monkeypatch.setattr(worker.Localiser, "find", find)
+    monkeypatch.setattr(worker, "PIXELS_AT_ONCE", 1280 * 720)
+    again, refused_again = Recogniser().recognise(frames)
+    assert held == [2, 2, 2, 0]
+    assert refused.keys() == refused_again.keys() == {3}
+    # They differ in the moment of sending alone.
+    assert [msgspec.structs.replace(read, trail={}) for read in again] == [
+        msgspec.structs.replace(read, trail={}) for read in reads
+    ]
+
+
+# --- overload, replay, falls ---------------------------------------------------------------------------------
+
+
+async def test_frames_that_waited_too_long_are_shed(settings: Settings) -> None:
+    old_ns = time.time_ns() - 60 * 10**9
+    old = [
+        capture_of(picture(cut_out(DAY)), number, trail={Stamp.FRAME_SENT.value: old_ns + number})
+        for number in range(20)
+    ]
+    places = await send(settings, [*old, capture_of(jpeg_of(YELLOW), 20)])
+    async with running(run, settings):
+        rejects = await rejects_of(settings, 20)
+        await drained(settings)
+    assert {reject.reason for reject in rejects} == {RejectReason.SHED}
+    assert [(each.topic, each.partition, each.offset) for each in rejects] == places[:20]
+    # Of whoever happened to pass, nothing is kept.
+    assert {reject.payload for reject in rejects} == {b""}
+    assert "LIK_FRAME_MAX_AGE_S" in rejects[0].detail
+    assert [read.plate for read in await reads_of(settings, 1)] == [plate_of(YELLOW)]
+    assert await count_of(settings, topics.READS) == 1
+
+
+async def test_a_frame_whose_sender_says_no_time_waited_since_kafka_has_it(
+    make_settings: MakeSettings, embedded_broker: BrokerUnderTest
+) -> None:
+    settings = make_settings(embedded_broker, frame_max_age_s=0.001)
+    await send(settings, [capture_of(jpeg_of(DAY))])
+    async with running(run, settings):
+        (reject,) = await rejects_of(settings, 1)
+    assert reject.reason is RejectReason.SHED
+
+
+async def test_the_same_frame_again_gives_the_same_reads(settings: Settings) -> None:
+    frames = [capture_of(picture(collage([DAY, YELLOW]))), capture_of(jpeg_of(INFRARED), 1)]
+    async with running(run, settings):
+        await send(settings, frames)
+        first = await reads_of(settings, 3)
+        await send(settings, frames)
+        both = await reads_of(settings, 6)
+    assert len({read.read_id for read in first}) == 3
+    assert Counter(read.read_id for read in both) == Counter({read.read_id: 2 for read in first})
+
+
+async def test_offsets_are_committed_only_once_the_reads_are_acknowledged(
+    make_settings: MakeSettings, broker: BrokerUnderTest
+) -> None:
+    # The publisher's own gate holds back a frame's second read until somebody has taken its first.
+    settings = make_settings(broker)
+    await send(settings, [capture_of(picture(collage([DAY, YELLOW])))])
+    narrow = settings.model_copy(update={"kafka_in_flight_bytes": 100})
+    async with running(run, narrow), topics.consumer(settings, topics.READS) as consumer:
+        first = decode((await asyncio.wait_for(consumer.getone(), 30)).value, PlateRead)
+        # One read is out and acknowledged, the other is not: nothing may be committed.
+        assert await topics.group_lag(settings, topics.FRAMES) == 1
+        await consumer.commit()
+        second = decode((await asyncio.wait_for(consumer.getone(), 30)).value, PlateRead)
+        assert {first.plate, second.plate} == {plate_of(DAY), plate_of(YELLOW)}
+        await drained(settings)
+
+
+@pytest.mark.parametrize(
+    ("image", "topic", "identity_of"),
+    [
+        (capture_of(jpeg_of(DAY)), topics.READS, lambda raw: decode(raw, PlateRead).read_id),
+        (capture_of(b"no image"), topics.REJECTS, lambda raw: decode(raw, Reject).reject_id),
+    ],
+    ids=["read", "reject"],
+)
+async def test_a_batch_that_kafka_does_not_acknowledge_is_taken_again(
+    embedded: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    image: Capture,
+    topic: str,
+    identity_of: Callable[[bytes], str],
+) -> None:
+    failures = 0
+
+    class Unlucky(Publisher):
+        async def flush(self) -> None:
+            nonlocal failures
+            await super().flush()
+            if failures < 2:
+                failures += 1
+                raise UnavailableError("not acknowledged, says the test")
+
+    monkeypatch.setattr(worker, "Publisher", Unlucky)
+    await send(embedded, [image])
+    async with running(run, embedded):
+        messages = await receive(embedded, topic, 3)
+        await drained(embedded)
+    assert failures == 2
+    # Delivered three times, and recognisably one.
+    assert len({identity_of(message.value) for message in messages}) == 1
+
+
+async def test_a_frame_that_breaks_the_recogniser_costs_no_other(
+    embedded: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = jpeg_of(INFRARED)
+
+    def decode_or_break(data: bytes) -> Any:
+        if data == poison:
+            raise RuntimeError("1ABC123 is in here")
+        return decode_image(data)
+
+    monkeypatch.setattr(worker, "decode_image", decode_or_break)
+    images = [jpeg_of(DAY), poison, jpeg_of(YELLOW), jpeg_of(DAY)]
+    places = await send(embedded, [capture_of(image, number) for number, image in enumerate(images)])
+    async with running(run, embedded):
+        await drained(embedded)
+    (reject,) = await rejects_of(embedded, 1)
+    assert (reject.reason, reject.detail) == (RejectReason.FAILED, "RuntimeError in the OCR stage")
+    assert (reject.topic, reject.partition, reject.offset) == places[1]
+    found = {read.capture_id: read.plate for read in await reads_of(embedded, 3)}
+    assert Counter(found.values()) == Counter([plate_of(DAY), plate_of(DAY), plate_of(YELLOW)])
+
+
+async def test_the_loop_goes_on_while_frames_are_read(embedded: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    original = Recogniser.recognise
+
+    def slow(recogniser: Recogniser, captures: Sequence[Capture]) -> Any:
+        if captures[0].capture_id:
+            begun.set()
+            # Were this the loop's own thread, nobody could say that it may end.
+            assert may_end.wait(30)
+        return original(recogniser, captures)
+
+    monkeypatch.setattr(Recogniser, "recognise", slow)
+    await send(embedded, [capture_of(jpeg_of(DAY))])
+    async with running(run, embedded):
+        await until(begun.is_set, "a frame is being read")
+        may_end.set()
+        assert len(await reads_of(embedded, 1)) == 1
