@@ -65,9 +65,13 @@ class SnapshotLoader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while pending:
+            # Again and again: the client's time-outs are wait_for, and that of Python 3.11 loses a cancellation
+            # that comes together with what it waits for.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=0.1)
         await self._redis.aclose()
 
     @property
@@ -123,8 +127,9 @@ class SnapshotLoader:
 
     async def _keep_current(self) -> None:
         while True:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), CHECK_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_S):
+                    await self._wake.wait()
             self._wake.clear()
             await self._refresh()
 
@@ -149,7 +154,7 @@ class SnapshotLoader:
             self._unsaved.clear()
             try:
                 await asyncio.to_thread(snapshots.save, self.matcher.snapshot, self._copy)
-            except OSError as error:
+            except Exception as error:
                 log.error("%s cannot be written (%s): a restart without Redis would miss lists", self._copy, error)
                 await asyncio.sleep(COPY_RETRY_S)
                 self._unsaved.set()

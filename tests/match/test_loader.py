@@ -173,6 +173,31 @@ async def test_a_damaged_list_stops_nothing_and_its_repair_is_followed(
         await until(lambda: plates_of(loader) == ["3GHI789"], "the repair is held")
 
 
+async def test_leaving_ends_every_loop_whatever_it_is_at(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancellation may come at any await; one that is lost would keep the worker from ending."""
+    monkeypatch.setattr(loading, "CHECK_S", 0.002)
+    async with store_on(settings.redis_url) as store:
+        await store.create(STOLEN)
+
+        done = asyncio.Event()
+
+        async def keep_publishing() -> None:
+            while not done.is_set():
+                await store.publish("gestolen", [HotlistEntry(plate="1ABC123")], by="an", why="test")
+
+        publishing = asyncio.ensure_future(keep_publishing())
+        for turns in range(30):
+            async with asyncio.timeout(30):
+                async with SnapshotLoader(settings, "w") as loader:
+                    for _ in range(turns * 5):
+                        await asyncio.sleep(0)
+            assert all(task.done() for task in loader._tasks)
+        done.set()
+        await publishing
+
+
 # --- the copy on disk --------------------------------------------------------------------------------------
 
 
