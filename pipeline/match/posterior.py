@@ -1,38 +1,349 @@
-"""From candidate to probability that the listed vehicle passed."""
+"""From candidate to probability that the listed vehicle passed.
+
+For a read *s* and each distinct text *t* that it may be, by Bayes' rule,
+
+    P(t passed | s) = rate(t) L(s|t) / ( sum over listed t' of rate(t') L(s|t')  +  unlisted(s) )
+
+``rate`` is how large a part of all passages the listed vehicle makes (`Priors`). ``L`` is the likelihood: of each
+true character from the read's own per-character probabilities where it has them, from the confusion table where
+not; a missed, made-up or swapped character at its price. ``unlisted`` is the same sum over every text of every
+national series (`pipeline.match.background`), less the texts that are listed: a plate is worn by one vehicle, so
+whoever wears a listed text is the listed vehicle.
+
+Likelihoods are kept as ratios to that of the text as read, in natural logarithms.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hotlists.snapshot import Snapshot
 from pipeline.batch import ReadBatch
+from pipeline.match.background import Background, density_of, unlisted_of
+from pipeline.match.kernels import EXACT, NEAR_EXTRA, NEAR_MISSED, NEAR_SUBSTITUTION, NEAR_SWAP, compiled, length_of
+from plates import alphabet, confusion, syntax
+from plates.confusion import Confusion
 
-UNSTATED_CONFIDENCE: Final = 0.9
-"""Taken for a read whose source gives no confidence."""
+PATTERN: Final = 6
+"""`Candidates.edit` of a pattern that the read fits."""
+
+OWN_TRUST: Final = 0.9
+"""Weight of a read's own character probabilities; the rest is the confusion table's, for readers are surer
+than they are right."""
+
+_CONFIDENCE_RANGE: Final = (0.05, 0.999)
+_SHIFT_RANGE: Final = 3.0
+_CODES: Final = slice(1, len(alphabet.CHARACTERS) + 1)
 
 
-def exact(batch: ReadBatch, read_row: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Probability that the text of each read is right, given that an entry has that very text.
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """How much of the traffic is listed.
 
-    The source's confidence where it gives one, `UNSTATED_CONFIDENCE` where not; with per-character
-    probabilities, their product over the slots.
+    A listed vehicle is taken to pass as often as any other: one passage in `fleet`. Where lists are so long that
+    more than `listed_share` of all passages would be of listed vehicles, the rate is lowered to that.
+    """
+
+    fleet: float = 1e7
+    """Vehicles whose passages are of the same order: those registered in Belgium, and as many regular guests."""
+    listed_share: float = 0.2
+
+    def rates(self, snapshot: Snapshot) -> NDArray[np.float64]:
+        """Share of all passages that one entry makes, per list: float64 ``(lists,)``."""
+        rate = min(1.0 / self.fleet, self.listed_share / max(1, len(snapshot)))
+        return np.full(max(1, len(snapshot.hotlists)), rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the likelihoods of a batch of N reads rest on.
+
+    Attributes
+    ----------
+    emission
+        float32 ``(R, 64)``: log-likelihood ratio of each true code to the one read. Row r below 64 is for a
+        slot read as code r, without probabilities of its own.
+    emission_row
+        int32 ``(N, SLOTS)``: the row of each slot.
+    shift
+        float32 ``(N,)``: added for each edit; 0 where the read is as sure as the confusion table.
+    floor
+        float32 ``(N,)``: a candidate whose log-likelihood ratio is below is no hit of any list.
+    """
+
+    emission: NDArray[np.float32]
+    emission_row: NDArray[np.int32]
+    shift: NDArray[np.float32]
+    floor: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """C pairs of a read and an entry whose text it may be.
+
+    Attributes
+    ----------
+    read_row, entry_row
+        int64 ``(C,)``.
+    edit
+        uint8 ``(C,)``: `kernels.EXACT`, the ``NEAR_`` edits, or `PATTERN`.
+    ratio
+        float32 ``(C,)``: log-likelihood ratio of the entry's text to the text as read.
+    """
+
+    read_row: NDArray[np.int64]
+    entry_row: NDArray[np.int64]
+    edit: NDArray[np.uint8]
+    ratio: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.read_row)
+
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Candidates:
+        """Keep some, or put in another order."""
+        return Candidates(self.read_row[which], self.entry_row[which], self.edit[which], self.ratio[which])
+
+
+class Posterior:
+    """Scores candidates; holds tables only, shared by threads.
 
     Parameters
     ----------
-    batch
-        The reads.
-    read_row
-        int64 ``(C,)``, one row of the batch per candidate.
-
-    Returns
-    -------
-    float32 ``(C,)``, 0 to 1.
+    table
+        The reader's misreadings; the neutral prior by default.
+    priors
+        How much of the traffic is listed.
     """
-    confidence = np.where(np.isnan(batch.confidence), np.float32(UNSTATED_CONFIDENCE), batch.confidence)
-    if batch.probabilities is not None:
-        slots = np.take_along_axis(batch.probabilities, batch.codes[:, :, None].astype(np.intp), axis=2)[:, :, 0]
-        known = batch.probabilities.any(axis=(1, 2))
-        confidence = np.where(known, slots.prod(axis=1, dtype=np.float64), confidence)
-    return np.clip(confidence[read_row], 0.0, 1.0).astype(np.float32)
+
+    def __init__(self, table: Confusion | None = None, priors: Priors | None = None) -> None:
+        self.confusion = table or confusion.neutral()
+        self.priors = priors or Priors()
+        self.background = Background.of(syntax.all_series(), self.confusion)
+        self._emission = _base_emission(self.confusion)
+        self._off = self.background.off_sums(self._emission)
+        prices = np.zeros(8, np.float32)
+        prices[NEAR_MISSED] = np.log(self.confusion.missed)
+        prices[NEAR_EXTRA] = np.log(self.confusion.extra / len(alphabet.CHARACTERS))
+        prices[NEAR_SWAP] = np.log(self.confusion.swap)
+        self.prices = prices
+
+    def prepare(self, batch: ReadBatch, rate: float, threshold: float) -> Scores:
+        """Lay out the likelihoods of a batch.
+
+        Parameters
+        ----------
+        rate
+            The largest rate of any list.
+        threshold
+            The lowest threshold of any list; 0 keeps every candidate.
+        """
+        emission, rows = self._emission, batch.codes.astype(np.int32)
+        shift = self._shift(batch)
+        if batch.probabilities is not None:
+            emission, own = _own_emission(batch, self.confusion)
+            emission = np.concatenate([self._emission, emission])
+            known = own >= 0
+            rows = np.where(known, own + len(self._emission), rows).astype(np.int32)
+            shift = np.where(known.any(axis=1), np.float32(0.0), shift)
+        table = self.background.table
+        bounds = np.empty(len(batch), np.float32)
+        _floors(batch.keys, (table.bits, table.density, table.country), self.background.unknown, rate, bounds)
+        if threshold <= 0.0:
+            bounds[:] = -np.inf
+        else:
+            sure = min(threshold, 1.0 - 1e-9)
+            bounds += np.float32(np.log(sure / (1.0 - sure)))
+        return Scores(emission, rows, shift, bounds)
+
+    def _shift(self, batch: ReadBatch) -> NDArray[np.float32]:
+        """Odds of an error in a slot at the read's own confidence, over those of the confusion table, in logs."""
+        low, high = _CONFIDENCE_RANGE
+        sure = np.clip(batch.confidence, low, high) ** (1.0 / np.maximum(1, alphabet.lengths(batch.codes)))
+        usual = self.confusion.error
+        shift = np.log((1.0 - sure) / sure) - np.log(usual / (1.0 - usual))
+        return np.nan_to_num(np.clip(shift, -_SHIFT_RANGE, _SHIFT_RANGE), nan=0.0).astype(np.float32)
+
+    def probabilities(
+        self, batch: ReadBatch, scores: Scores, found: Candidates, snapshot: Snapshot, rates: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Probability of each candidate's vehicle, given everything that the read may be.
+
+        Parameters
+        ----------
+        found
+            Ordered by read row, then the entry's key.
+
+        Returns
+        -------
+        float32 ``(C,)``, 0 to 1. For a pattern: that the text was read right, and so fits.
+        """
+        result = np.zeros(len(found), np.float32)
+        off = self._off
+        if len(scores.emission) > len(off):
+            off = np.concatenate([off, self.background.off_sums(scores.emission[len(off) :])])
+        seen = self.background
+        entries = (
+            snapshot.keys[found.entry_row],
+            snapshot.country[found.entry_row],
+            rates[snapshot.list_row[found.entry_row]],
+        )
+        _posteriors(
+            (batch.keys, scores.emission_row, np.exp(scores.shift.astype(np.float64)), off),
+            (found.read_row, found.edit, found.ratio),
+            entries,
+            (seen.table.bits, seen.table.density, seen.table.country),
+            (seen.member, seen.size, seen.classes, seen.weight, seen.edits, seen.starts, seen.unknown),
+            result,
+        )
+        return result
+
+
+@cache
+def default() -> Posterior:
+    """The posterior of the neutral confusion table and the documented priors."""
+    return Posterior()
+
+
+def _base_emission(table: Confusion) -> NDArray[np.float32]:
+    """Ratios for a slot without probabilities of its own; a code outside the alphabet says nothing."""
+    emission = np.full((64, 64), -np.inf, np.float32)
+    likely = table.matrix[_CODES, _CODES]
+    emission[_CODES, _CODES] = np.log(likely / np.diag(likely)).T
+    np.fill_diagonal(emission, -np.inf)
+    emission[alphabet.UNKNOWN, _CODES] = 0.0
+    return emission
+
+
+def _own_emission(batch: ReadBatch, table: Confusion) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Ratios from the reads' own probabilities, and the row of each slot (-1: the slot has none).
+
+    What the listed characters leave of 1 is shared by the others; the confusion table is mixed in
+    (`OWN_TRUST`).
+    """
+    assert batch.probabilities is not None
+    real = (batch.codes > alphabet.PAD) & (batch.codes <= len(alphabet.CHARACTERS))
+    own = np.full(batch.codes.shape, -1, np.int64)
+    given = real & (batch.probabilities[:, :, 1:].max(axis=2) > 0)
+    own[given] = np.arange(np.count_nonzero(given))
+    codes = batch.codes[given]
+    chances = np.clip(batch.probabilities[given][:, 1:].astype(np.float64), 0.0, 1.0)
+    total = chances.sum(axis=1, keepdims=True)
+    rest = np.maximum(0.0, 1.0 - total) / np.maximum(1, (chances == 0).sum(axis=1, keepdims=True))
+    chances = np.where(chances == 0, rest, chances) / np.maximum(1.0, total)
+    turned = table.matrix[_CODES, _CODES].T
+    turned = turned / turned.sum(axis=1, keepdims=True)
+    mixed = OWN_TRUST * chances + (1.0 - OWN_TRUST) * turned[codes - 1]
+    at_read = np.take_along_axis(mixed, codes[:, None].astype(np.intp) - 1, axis=1)
+    emission = np.full((len(codes), 64), -np.inf, np.float32)
+    emission[:, _CODES] = np.log(mixed / at_read)
+    emission[np.arange(len(codes)), codes] = -np.inf
+    return emission, own
+
+
+@compiled
+def _floors(
+    keys: NDArray[np.uint64],
+    series: tuple[NDArray[np.uint64], NDArray[np.float64], NDArray[np.uint16]],
+    unknown: NDArray[np.float64],
+    rate: float,
+    floors: NDArray[np.float32],
+) -> None:
+    """Log odds of the text as read, unlisted, against a listed vehicle."""
+    bits, density, countries = series
+    for row in range(len(keys)):
+        own = density_of(keys[row], bits, density, countries, np.uint16(0))
+        floors[row] = np.log((own + unknown[length_of(keys[row])]) / rate)
+
+
+@compiled
+def _posteriors(
+    reads: tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]],
+    found: tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float32]],
+    entries: tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.float64]],
+    series: tuple[NDArray[np.uint64], NDArray[np.float64], NDArray[np.uint16]],
+    tables: tuple[
+        NDArray[np.bool_], NDArray[np.float64], NDArray[np.uint8], NDArray[np.float64], NDArray[np.uint8],
+        NDArray[np.int64], NDArray[np.float64],
+    ],
+    result: NDArray[np.float32],
+) -> None:
+    """Write each candidate's posterior; a run of candidates of one read at a time."""
+    keys, emission_row, scale, off = reads
+    read_row, edit, ratio = found
+    first = 0
+    while first < len(read_row):
+        row = read_row[first]
+        last = first
+        while last < len(read_row) and read_row[last] == row:
+            last += 1
+        inside, outside = unlisted_of(keys[row], emission_row[row], scale[row], off, tables)
+        listed, taken, own_weight, own_taken = _listed(keys[row], first, last, found, entries, series)
+        total = listed + max(inside - taken, 0.0) + outside
+        as_read = density_of(keys[row], series[0], series[1], series[2], np.uint16(0)) - own_taken
+        as_read = own_weight + max(as_read, 0.0) + tables[6][length_of(keys[row])]
+        for each in range(first, last):
+            weight = as_read
+            if edit[each] != PATTERN:
+                weight = _best_rate(each, first, last, edit, entries) * np.exp(ratio[each])
+            result[each] = min(1.0, weight / total)
+        first = last
+
+
+@compiled
+def _best_rate(
+    each: int,
+    first: int,
+    last: int,
+    edit: NDArray[np.uint8],
+    entries: tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.float64]],
+) -> float:
+    """The largest rate among the entries of the same text: they are one vehicle."""
+    keys, _, rates = entries
+    best = rates[each]
+    other = each
+    while other > first and keys[other - 1] == keys[each]:
+        other -= 1
+    while other < last and keys[other] == keys[each]:
+        if edit[other] != PATTERN:
+            best = max(best, rates[other])
+        other += 1
+    return best
+
+
+@compiled
+def _listed(
+    key: np.uint64,
+    first: int,
+    last: int,
+    found: tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float32]],
+    entries: tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.float64]],
+    series: tuple[NDArray[np.uint64], NDArray[np.float64], NDArray[np.uint16]],
+) -> tuple[float, float, float, float]:
+    """Weight of all listed texts, what they take from the unlisted; and both for the text as read alone."""
+    _, edit, ratio = found
+    keys, country, _ = entries
+    listed = taken = own_weight = own_taken = 0.0
+    each = first
+    while each < last:
+        end = each
+        share = 0.0
+        plain = -1
+        while end < last and keys[end] == keys[each]:
+            if edit[end] != PATTERN:
+                plain = end
+                share = max(share, density_of(keys[end], series[0], series[1], series[2], country[end]))
+            end += 1
+        if plain >= 0:
+            likely = np.exp(ratio[plain])
+            listed += _best_rate(plain, first, last, edit, entries) * likely
+            taken += share * likely
+            if keys[plain] == key:
+                own_weight = _best_rate(plain, first, last, edit, entries)
+                own_taken = share
+        each = end
+    return listed, taken, own_weight, own_taken
