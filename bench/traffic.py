@@ -69,12 +69,12 @@ def as_columns(random: np.random.Generator, keys: NDArray[np.uint64]) -> Columns
 
 
 def draw_patterns(random: np.random.Generator, count: int) -> list[str]:
-    """Draw patterns as witnesses give them: a plate with one to three characters forgotten, or half a plate."""
+    """Draw patterns as witnesses give them: a plate with one to three characters forgotten, or with an end that was not seen."""
     texts = alphabet.decode(alphabet.unpack(draw_keys(random, count, LISTED_SHARES)))
     patterns = []
     for text in texts:
         if random.random() < 0.3:
-            half = max(3, len(text) - 3)
+            half = max(4, len(text) - 2)
             patterns.append(text[:half] + "*" if random.random() < 0.5 else "*" + text[-half:])
             continue
         forgotten = set(random.choice(len(text), int(random.integers(1, min(4, len(text)))), replace=False).tolist())
@@ -101,7 +101,7 @@ def held_out_confusion(seed: int) -> Confusion:
     base = confusion.neutral().matrix[1:, 1:] * (1 - np.eye(size))
     base *= random.lognormal(0.0, 1.0, base.shape)
     strange = (random.random(base.shape) < 0.1) * random.random(base.shape) * (1 - np.eye(size))
-    wrong = 0.8 * base / base.sum(axis=1, keepdims=True) + 0.2 * strange / strange.sum(axis=1, keepdims=True)
+    wrong = 0.8 * base / base.sum(axis=1, keepdims=True) + 0.2 * strange / np.maximum(strange.sum(axis=1, keepdims=True), 1e-9)
     error = confusion.NEUTRAL_ERROR * random.lognormal(0.0, 0.5, (size, 1))
     matrix = np.zeros((size + 1, size + 1))
     matrix[1:, 1:] = error * wrong + (1 - error) * np.eye(size)

@@ -31,6 +31,16 @@ ANY_CHARACTER: Final = alphabet.CHARACTERS
 _MADE_UP: Final = ""
 
 
+Tables = tuple[
+    NDArray[np.bool_], NDArray[np.float64], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64],
+    NDArray[np.uint8], NDArray[np.int64], NDArray[np.float64],
+]  # fmt: skip
+"""``member, size, classes, shared, weight, edits, starts, unknown`` of a `Background`."""
+
+SeriesBits = tuple[NDArray[np.uint64], NDArray[np.float64], NDArray[np.uint16]]
+"""``bits, density, country`` of a `plates.syntax.SeriesTable`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Background:
     """Series as classes of characters, by the length that is read.
@@ -45,6 +55,9 @@ class Background:
         float64 ``(C,)``: characters per class; 1 for that of a made-up character.
     classes
         uint8 ``(V, SLOTS)``: the class of each slot.
+    shared
+        uint8 ``(V,)``: how many first slots have the classes of the row before, so that a product over them is
+        made once.
     weight
         float64 ``(V,)``: share of passages, times the price of a missed or made-up character.
     edits
@@ -59,6 +72,7 @@ class Background:
     member: NDArray[np.bool_]
     size: NDArray[np.float64]
     classes: NDArray[np.uint8]
+    shared: NDArray[np.uint8]
     weight: NDArray[np.float64]
     edits: NDArray[np.uint8]
     starts: NDArray[np.int64]
@@ -81,11 +95,13 @@ class Background:
         names = [ANY_CHARACTER, _MADE_UP]
         names += sorted({slot for slots, _ in weights for slot in slots} - set(names))
         number = {name: row for row, name in enumerate(names)}
-        ordered = sorted(weights.items(), key=lambda item: len(item[0][0]))
+        ordered = sorted(weights.items(), key=lambda item: (len(item[0][0]), [number[slot] for slot in item[0][0]]))
         classes = np.zeros((len(ordered), alphabet.SLOTS), np.uint8)
         for row, ((slots, _), _) in enumerate(ordered):
             classes[row, : len(slots)] = [number[slot] for slot in slots]
         lengths = np.array([len(slots) for (slots, _), _ in ordered])
+        shared = np.zeros(len(ordered), np.uint8)
+        shared[1:] = (classes[1:] == classes[:-1]).cumprod(axis=1).sum(axis=1)
         member = np.zeros((len(names), 64), np.bool_)
         for row, name in enumerate(names):
             member[row, alphabet.encode(list(name))[:, 0]] = True
@@ -95,11 +111,24 @@ class Background:
             member=member,
             size=np.array([max(1, len(name)) for name in names], np.float64),
             classes=classes,
+            shared=np.minimum(shared, lengths - 1).astype(np.uint8),
             weight=np.array([weight for _, weight in ordered], np.float64),
             edits=np.array([edits for (_, edits), _ in ordered], np.uint8),
             starts=np.searchsorted(lengths, np.arange(alphabet.SLOTS + 2)),
             unknown=each_length / float(len(alphabet.CHARACTERS)) ** np.arange(alphabet.SLOTS + 1),
         )
+
+    @property
+    def tables(self) -> Tables:
+        """What `unlisted_of` takes."""
+        return (
+            self.member, self.size, self.classes, self.shared, self.weight, self.edits, self.starts, self.unknown
+        )  # fmt: skip
+
+    @property
+    def series(self) -> SeriesBits:
+        """What `density_of` takes."""
+        return self.table.bits, self.table.density, self.table.country
 
     def off_sums(self, emission: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum the ratios of each class's characters other than the one read.
@@ -118,14 +147,9 @@ class Background:
 
 
 @compiled
-def density_of(
-    key: np.uint64,
-    bits: NDArray[np.uint64],
-    density: NDArray[np.float64],
-    countries: NDArray[np.uint16],
-    country: np.uint16,
-) -> float:
+def density_of(key: np.uint64, series: SeriesBits, country: np.uint16) -> float:
     """Share of passages that the text `key` itself has, in its series of `country` (0: of any)."""
+    bits, density, countries = series
     total = 0.0
     for word in range(bits.shape[2]):
         fits = ~np.uint64(0)
@@ -146,10 +170,7 @@ def unlisted_of(
     emission_row: NDArray[np.int32],
     scale: float,
     off: NDArray[np.float64],
-    tables: tuple[
-        NDArray[np.bool_], NDArray[np.float64], NDArray[np.uint8], NDArray[np.float64], NDArray[np.uint8],
-        NDArray[np.int64], NDArray[np.float64],
-    ],
+    tables: Tables,
 ) -> tuple[float, float]:
     """Chance of the read when the vehicle is of a series, and when it is of none; ratios to the text as read.
 
@@ -162,9 +183,9 @@ def unlisted_of(
     off
         float64 ``(R, C)``: `Background.off_sums`.
     tables
-        ``member, size, classes, weight, edits, starts, unknown`` of the `Background`.
+        Of the `Background`.
     """
-    member, size, classes, weight, edits, starts, unknown = tables
+    member, size, classes, shared, weight, edits, starts, unknown = tables
     length = length_of(key)
     means = np.empty((length, len(size)))
     outside = unknown[length]
@@ -176,9 +197,11 @@ def unlisted_of(
         outside *= means[slot, 0] * size[0]
         means[slot, 1] = 1.0
     total = 0.0
+    products = np.ones(length + 1)
     for number in range(starts[length], starts[length + 1]):
-        product = weight[number] * (scale if edits[number] else 1.0)
-        for slot in range(length):
-            product *= means[slot, classes[number, slot]]
-        total += product
+        # The first row of a length may share slots with the last of the length before.
+        begin = shared[number] if number > starts[length] else 0
+        for slot in range(begin, length):
+            products[slot + 1] = products[slot] * means[slot, classes[number, slot]]
+        total += products[length] * weight[number] * (scale if edits[number] else 1.0)
     return total, outside

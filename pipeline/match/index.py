@@ -133,10 +133,11 @@ class Index:
         for start in range(0, len(keys), _BATCH_READS):
             part = slice(start, start + _BATCH_READS)
             likely = (scores.emission, scores.emission_row[part], scores.shift[part], scores.floor[part], prices)
+            pairs = (*likely[:3], scores.floor_two[part], prices)
             for segment in self._segments:
                 found = [_near(segment, keys[part], likely), _patterns(segment, keys[part])]
                 if substitutions > 1:
-                    found.append(_two(segment, keys[part], likely))
+                    found.append(_two(segment, keys[part], pairs))
                 parts += [(start, each) for each in found if len(each)]
         if not parts:
             return Candidates(*(np.zeros(0, kind) for kind in (np.int64, np.int64, np.uint8, np.float32)))
@@ -154,7 +155,7 @@ class Index:
         """Find the entries whose plate or pattern is written exactly so: rows of `keys`, and entry rows."""
         nothing = np.zeros((len(keys), alphabet.SLOTS), np.int32)
         never = np.full(len(keys), np.inf, np.float32)
-        scores = Scores(np.zeros((1, 64), np.float32), nothing, np.zeros(len(keys), np.float32), never)
+        scores = Scores(np.zeros((1, 64), np.float32), nothing, never, never, never, never, never)
         found = self.candidates(keys, scores, np.zeros(8, np.float32))
         found = found.chosen(found.edit == kernels.EXACT)
         asked, rows = [found.read_row], [found.entry_row]

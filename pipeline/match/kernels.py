@@ -54,7 +54,6 @@ _U10: Final = np.uint64(10)
 _U15: Final = np.uint64(15)
 _U63: Final = np.uint64(63)
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
-_MIX_AGAIN: Final = np.uint64(0xD6E8FEB86659FD93)
 _U32: Final = np.uint64(32)
 
 
@@ -101,7 +100,6 @@ def inserted(key: np.uint64, slot: int, code: np.uint64) -> np.uint64:
 def hashed(key: np.uint64) -> np.uint64:
     """Mix a key: the high bits choose the bucket, bits 0 to 5 are the fingerprint."""
     key = (key ^ (key >> _U32)) * _MIX
-    key = (key ^ (key >> _U32)) * _MIX_AGAIN
     return key ^ (key >> _U32)
 
 
@@ -328,12 +326,14 @@ def find_two(
         for slot in range(length):
             second = max(second, best[emission_row[row, slot]])
         for slot in range(length - 1):
+            if best[emission_row[row, slot]] + second + 2 * shift[row] < floor[row]:
+                continue
             for code in range(1, _LAST_CODE + 1):
                 ratio = emission[emission_row[row, slot], code] + shift[row]
                 if ratio + second + shift[row] < floor[row] or character(key, slot) == np.uint64(code):
                     continue
                 changed = with_code(key, slot, np.uint64(code))
-                kept = _second_of(row, key, (slot, changed, ratio), table, likely, found, kept)
+                kept = _second_of(row, key, (slot, changed, ratio), table, likely, best, found, kept)
     return kept
 
 
@@ -344,6 +344,7 @@ def _second_of(
     first: tuple[int, np.uint64, np.float32],
     table: tuple[np.uint64, NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint32], NDArray[np.uint64]],
     likely: Likelihoods,
+    best: NDArray[np.float32],
     found: Found,
     kept: int,
 ) -> int:
@@ -353,6 +354,8 @@ def _second_of(
     pairs, edits, ratios = found
     before, changed, ratio = first
     for slot in range(before + 1, length_of(key)):
+        if ratio + best[emission_row[row, slot]] + shift[row] < floor[row]:
+            continue
         text = without(changed, slot)
         mixed = hashed(text)
         own = character(key, slot)

@@ -67,7 +67,8 @@ class Matcher:
         posterior says how sure the reading is; anything else is a hit from its list's threshold on.
         """
         snapshot = self.snapshot
-        scores = self._scoring.prepare(batch, float(self._rates.max()), float(self._thresholds.min()))
+        pairs = self._substitutions > 1
+        scores = self._scoring.prepare(batch, self._rates.max(), self._thresholds.min(), pairs=pairs)
         found = self._index.candidates(batch.keys, scores, self._scoring.prices, self._substitutions)
         found = found.chosen(_current(snapshot, batch, found.read_row, found.entry_row))
         found = found.chosen(np.lexsort((found.entry_row, snapshot.keys[found.entry_row], found.read_row)))

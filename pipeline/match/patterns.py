@@ -16,14 +16,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.match.kernels import compiled, hashed, length_of
+from pipeline.match.kernels import compiled, length_of
 from plates import alphabet
 
 _BITS_PER_ITEM: Final = 16
 _U1: Final = np.uint64(1)
 _U63: Final = np.uint64(63)
 _U6: Final = np.uint64(6)
-_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+_ODD: Final = np.uint64(0xD6E8FEB86659FD93)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,19 @@ def _placings(shape: list[int]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
 
 
 @compiled
+def _log2(power: int) -> int:
+    exponent = 0
+    while power > 1:
+        power >>= 1
+        exponent += 1
+    return exponent
+
+
+@compiled
 def _mark(masks: NDArray[np.uint64], values: NDArray[np.uint64], bits: NDArray[np.uint64]) -> None:
-    last = np.uint64(len(bits) * 64 - 1)
+    last = np.uint64(64 - _log2(len(bits) * 64))
     for each in range(len(values)):
-        bit = hashed(values[each] ^ (masks[each] * _ODD)) & last
+        bit = ((values[each] ^ (masks[each] * _ODD)) * _MIX) >> last
         bits[bit >> _U6] |= _U1 << (bit & _U63)
 
 
@@ -155,7 +165,7 @@ def _find(
     bits: NDArray[np.uint64],
     found: NDArray[np.int64],
 ) -> int:
-    last = np.uint64(len(bits) * 64 - 1)
+    last = np.uint64(64 - _log2(len(bits) * 64))
     count = 0
     for read in range(len(keys)):
         length = length_of(keys[read])
@@ -163,7 +173,7 @@ def _find(
             continue
         for group in range(group_of_length[length], group_of_length[length + 1]):
             value = keys[read] & masks[group]
-            bit = hashed(value ^ (masks[group] * _ODD)) & last
+            bit = ((value ^ (masks[group] * _ODD)) * _MIX) >> last
             if not (bits[bit >> _U6] >> (bit & _U63)) & _U1:
                 continue
             low, high = starts[group], starts[group + 1]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from hotlists.snapshot import Snapshot
 from pipeline.batch import ReadBatch
-from pipeline.match.background import Background, density_of, unlisted_of
+from pipeline.match.background import Background, SeriesBits, Tables, density_of, unlisted_of
 from pipeline.match.kernels import EXACT, NEAR_EXTRA, NEAR_MISSED, NEAR_SUBSTITUTION, NEAR_SWAP, compiled, length_of
 from plates import alphabet, confusion, syntax
 from plates.confusion import Confusion
@@ -35,6 +35,16 @@ PATTERN: Final = 6
 OWN_TRUST: Final = 0.9
 """Weight of a read's own character probabilities; the rest is the confusion table's, for readers are surer
 than they are right."""
+
+PAIR_MARGIN: Final = 2.0
+"""Two substitutions are looked at when they explain a read of no series at least exp(-2), an eighth, as well as
+all unlisted traffic does."""
+
+Reads = tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]
+"""Keys, rows of the emission by slot, factor on each misreading, `Background.off_sums`."""
+
+Entries = tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.float64]]
+"""Each candidate's key, country and rate."""
 
 _CONFIDENCE_RANGE: Final = (0.05, 0.999)
 _SHIFT_RANGE: Final = 3.0
@@ -72,14 +82,21 @@ class Scores:
         int32 ``(N, SLOTS)``: the row of each slot.
     shift
         float32 ``(N,)``: added for each edit; 0 where the read is as sure as the confusion table.
-    floor
-        float32 ``(N,)``: a candidate whose log-likelihood ratio is below is no hit of any list.
+    floor, floor_two
+        float32 ``(N,)``: a candidate whose log-likelihood ratio is below takes no part; one or two substitutions.
+    unlisted
+        float64 ``(N, 2)``: `background.unlisted_of`; NaN where it was not needed yet.
+    off
+        float64 ``(R, C)``: `Background.off_sums` of the emission.
     """
 
     emission: NDArray[np.float32]
     emission_row: NDArray[np.int32]
     shift: NDArray[np.float32]
     floor: NDArray[np.float32]
+    floor_two: NDArray[np.float32]
+    unlisted: NDArray[np.float64]
+    off: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,7 @@ class Posterior:
         prices[NEAR_SWAP] = np.log(self.confusion.swap)
         self.prices = prices
 
-    def prepare(self, batch: ReadBatch, rate: float, threshold: float) -> Scores:
+    def prepare(self, batch: ReadBatch, rate: float, threshold: float, *, pairs: bool = False) -> Scores:
         """Lay out the likelihoods of a batch.
 
         Parameters
@@ -141,6 +158,8 @@ class Posterior:
             The largest rate of any list.
         threshold
             The lowest threshold of any list; 0 keeps every candidate.
+        pairs
+            Whether two substitutions will be looked for.
         """
         emission, rows = self._emission, batch.codes.astype(np.int32)
         shift = self._shift(batch)
@@ -150,18 +169,22 @@ class Posterior:
             known = own >= 0
             rows = np.where(known, own + len(self._emission), rows).astype(np.int32)
             shift = np.where(known.any(axis=1), np.float32(0.0), shift)
-        table = self.background.table
-        bounds = np.empty(len(batch), np.float32)
-        _floors(batch.keys, (table.bits, table.density, table.country), self.background.unknown, rate, bounds)
-        if threshold <= 0.0:
-            bounds[:] = -np.inf
-        else:
-            sure = min(threshold, 1.0 - 1e-9)
-            bounds += np.float32(np.log(sure / (1.0 - sure)))
-        return Scores(emission, rows, shift, bounds)
+        off = self._off
+        if len(emission) > len(off):
+            off = np.concatenate([off, self.background.off_sums(emission[len(off) :])])
+        floor, floor_two = np.empty((2, len(batch)), np.float32)
+        unlisted = np.full((len(batch), 2), np.nan)
+        odds = _log_odds(threshold)
+        reads = (batch.keys, rows, np.exp(shift.astype(np.float64)), off)
+        background = self.background
+        bounds = (odds - np.log(rate), min(odds, 0.0) - np.log(rate) - PAIR_MARGIN)
+        _weigh(reads, background.series, background.tables, bounds, pairs, (floor, floor_two, unlisted))
+        return Scores(emission, rows, shift, floor, floor_two, unlisted, off)
 
     def _shift(self, batch: ReadBatch) -> NDArray[np.float32]:
         """Odds of an error in a slot at the read's own confidence, over those of the confusion table, in logs."""
+        if np.isnan(batch.confidence).all():
+            return np.zeros(len(batch), np.float32)
         low, high = _CONFIDENCE_RANGE
         sure = np.clip(batch.confidence, low, high) ** (1.0 / np.maximum(1, alphabet.lengths(batch.codes)))
         usual = self.confusion.error
@@ -183,24 +206,26 @@ class Posterior:
         float32 ``(C,)``, 0 to 1. For a pattern: that the text was read right, and so fits.
         """
         result = np.zeros(len(found), np.float32)
-        off = self._off
-        if len(scores.emission) > len(off):
-            off = np.concatenate([off, self.background.off_sums(scores.emission[len(off) :])])
-        seen = self.background
         entries = (
             snapshot.keys[found.entry_row],
             snapshot.country[found.entry_row],
             rates[snapshot.list_row[found.entry_row]],
         )
         _posteriors(
-            (batch.keys, scores.emission_row, np.exp(scores.shift.astype(np.float64)), off),
+            (batch.keys, scores.emission_row, np.exp(scores.shift.astype(np.float64)), scores.off),
             (found.read_row, found.edit, found.ratio),
             entries,
-            (seen.table.bits, seen.table.density, seen.table.country),
-            (seen.member, seen.size, seen.classes, seen.weight, seen.edits, seen.starts, seen.unknown),
-            result,
+            self.background.series,
+            self.background.tables,
+            (scores.unlisted, result),
         )
         return result
+
+
+def _log_odds(threshold: float) -> float:
+    """Minus infinity for a threshold of 0: everything takes part."""
+    sure = min(threshold, 1.0 - 1e-9)
+    return float(np.log(sure / (1.0 - sure))) if sure > 0.0 else -np.inf
 
 
 @cache
@@ -246,46 +271,59 @@ def _own_emission(batch: ReadBatch, table: Confusion) -> tuple[NDArray[np.float3
 
 
 @compiled
-def _floors(
-    keys: NDArray[np.uint64],
-    series: tuple[NDArray[np.uint64], NDArray[np.float64], NDArray[np.uint16]],
-    unknown: NDArray[np.float64],
-    rate: float,
-    floors: NDArray[np.float32],
+def _weigh(
+    reads: Reads,
+    series: SeriesBits,
+    tables: Tables,
+    odds: tuple[float, float],
+    pairs: bool,
+    out: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]],
 ) -> None:
-    """Log odds of the text as read, unlisted, against a listed vehicle."""
-    bits, density, countries = series
+    """Write each read's floors: what is left of `odds` against the unlisted vehicles that are known of so far.
+
+    For one substitution that is the text as read alone, which no listed text takes anything from. For two, in
+    a read of no series, it is all that the read may be.
+    """
+    keys, emission_row, scale, off = reads
+    floor, floor_two, unlisted = out
+    unknown = tables[7]
     for row in range(len(keys)):
-        own = density_of(keys[row], bits, density, countries, np.uint16(0))
-        floors[row] = np.log((own + unknown[length_of(keys[row])]) / rate)
+        own = density_of(keys[row], series, np.uint16(0))
+        as_read = np.log(own + unknown[length_of(keys[row])])
+        floor[row] = odds[0] + as_read
+        if pairs and own == 0.0 and keys[row] != 0:
+            unlisted[row] = unlisted_of(keys[row], emission_row[row], scale[row], off, tables)
+            as_read = np.log(unlisted[row, 0] + unlisted[row, 1])
+        floor_two[row] = odds[1] + as_read
 
 
 @compiled
 def _posteriors(
-    reads: tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]],
+    reads: Reads,
     found: tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float32]],
-    entries: tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.float64]],
-    series: tuple[NDArray[np.uint64], NDArray[np.float64], NDArray[np.uint16]],
-    tables: tuple[
-        NDArray[np.bool_], NDArray[np.float64], NDArray[np.uint8], NDArray[np.float64], NDArray[np.uint8],
-        NDArray[np.int64], NDArray[np.float64],
-    ],
-    result: NDArray[np.float32],
+    entries: Entries,
+    series: SeriesBits,
+    tables: Tables,
+    out: tuple[NDArray[np.float64], NDArray[np.float32]],
 ) -> None:
     """Write each candidate's posterior; a run of candidates of one read at a time."""
     keys, emission_row, scale, off = reads
     read_row, edit, ratio = found
+    unlisted, result = out
+    unknown = tables[7]
     first = 0
     while first < len(read_row):
         row = read_row[first]
         last = first
         while last < len(read_row) and read_row[last] == row:
             last += 1
-        inside, outside = unlisted_of(keys[row], emission_row[row], scale[row], off, tables)
+        if np.isnan(unlisted[row, 0]):
+            unlisted[row] = unlisted_of(keys[row], emission_row[row], scale[row], off, tables)
+        inside, outside = unlisted[row]
         listed, taken, own_weight, own_taken = _listed(keys[row], first, last, found, entries, series)
         total = listed + max(inside - taken, 0.0) + outside
-        as_read = density_of(keys[row], series[0], series[1], series[2], np.uint16(0)) - own_taken
-        as_read = own_weight + max(as_read, 0.0) + tables[6][length_of(keys[row])]
+        as_read = density_of(keys[row], series, np.uint16(0)) - own_taken
+        as_read = own_weight + max(as_read, 0.0) + unknown[length_of(keys[row])]
         for each in range(first, last):
             weight = as_read
             if edit[each] != PATTERN:
@@ -300,7 +338,7 @@ def _best_rate(
     first: int,
     last: int,
     edit: NDArray[np.uint8],
-    entries: tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.float64]],
+    entries: Entries,
 ) -> float:
     """The largest rate among the entries of the same text: they are one vehicle."""
     keys, _, rates = entries
@@ -321,8 +359,8 @@ def _listed(
     first: int,
     last: int,
     found: tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.float32]],
-    entries: tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.float64]],
-    series: tuple[NDArray[np.uint64], NDArray[np.float64], NDArray[np.uint16]],
+    entries: Entries,
+    series: SeriesBits,
 ) -> tuple[float, float, float, float]:
     """Weight of all listed texts, what they take from the unlisted; and both for the text as read alone."""
     _, edit, ratio = found
@@ -336,7 +374,7 @@ def _listed(
         while end < last and keys[end] == keys[each]:
             if edit[end] != PATTERN:
                 plain = end
-                share = max(share, density_of(keys[end], series[0], series[1], series[2], country[end]))
+                share = max(share, density_of(keys[end], series, country[end]))
             end += 1
         if plain >= 0:
             likely = np.exp(ratio[plain])
