@@ -240,7 +240,7 @@ def _base_emission(table: Confusion) -> NDArray[np.float32]:
     likely = table.matrix[_CODES, _CODES]
     emission[_CODES, _CODES] = np.log(likely / np.diag(likely)).T
     np.fill_diagonal(emission, -np.inf)
-    emission[alphabet.UNKNOWN, _CODES] = 0.0
+    emission[len(alphabet.CHARACTERS) + 1 :, _CODES] = 0.0
     return emission
 
 
