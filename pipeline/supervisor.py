@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from pipeline.errors import UnavailableError
 
@@ -51,7 +51,8 @@ class Supervisor:
     log
         Where the workers' output goes; None is this process's own.
     restart
-        Start a fallen worker again; False makes the first fall fatal (`failed` is set).
+        Start a fallen worker again; False makes the first fall fatal (`failed` is set). A worker that falls
+        before it was ever ready is fatal in any case: what is wrong then is wrong again.
     say
         Called with a line of text when something happens that a person should know.
     """
@@ -88,20 +89,23 @@ class Supervisor:
         UnavailableError
             A worker fell and is not restarted, or one is not ready in time.
         """
-        waits = asyncio.gather(*(worker.ready.wait() for worker in self._workers.values()))
+        waits = asyncio.ensure_future(asyncio.gather(*(each.ready.wait() for each in self._workers.values())))
         try:
-            done, _ = await asyncio.wait(
-                {waits, self.failed}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            either: set[asyncio.Future[Any]] = {waits, self.failed}
+            await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waits.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await waits
-        if self.failed in done:
+        if self.failed.done():
             raise UnavailableError(self.failed.result())
         late = [worker.name for worker in self._workers.values() if not worker.ready.is_set()]
         if late:
-            raise UnavailableError(f"not ready within {timeout_s:.0f} s: {', '.join(late)}; see the log")
+            raise UnavailableError(f"not ready within {timeout_s:.0f} s: {', '.join(late)}")
+
+    def pids(self) -> dict[str, int]:
+        """Return the process id of each worker, as it is now."""
+        return {name: worker.process.pid for name, worker in self._workers.items()}
 
     async def stop(self) -> None:
         """End every worker: ask, wait `STOP_GRACE_S`, kill. Returns when none is left."""
@@ -152,9 +156,9 @@ class Supervisor:
             code = await self._exit_code(worker.process)
             if self._stopping:
                 return
-            if not self._restart:
+            if not self._restart or not worker.ready.is_set():
                 if not self.failed.done():
-                    self.failed.set_result(f"worker {worker.name!r} ended with code {code}; see the log")
+                    self.failed.set_result(f"worker {worker.name!r} ended with code {code}")
                 return
             if time.monotonic() - worker.started_s > STABLE_AFTER_S:
                 worker.restarts = 0

@@ -16,6 +16,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+from pipeline.errors import ConfigurationError
+from pipeline.model import LAST_NS
 from pipeline.settings import Settings
 
 _MS_BUCKETS: Final = (0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
@@ -81,6 +83,11 @@ def stamped(trail: Mapping[str, int], stamp: Stamp, at_ns: int | None = None) ->
     return {**trail, stamp.value: now_ns() if at_ns is None else at_ns}
 
 
+def plausible(trail: Mapping[str, int]) -> dict[str, int]:
+    """Leave out of a trail what is no moment: later stages measure with it."""
+    return {stamp: at_ns for stamp, at_ns in trail.items() if 0 <= at_ns <= LAST_NS}
+
+
 def span_ms(trail: Mapping[str, int], span: str) -> float | None:
     """Length of a named span in ms, or None when the trail lacks one of its ends."""
     begin, end = SPANS[span]
@@ -104,7 +111,20 @@ def observe(trail: Mapping[str, int], spans: tuple[str, ...], budgets: Mapping[s
 
 
 def start(settings: Settings) -> None:
-    """Configure logging and, where a port is set, serve ``/metrics``."""
+    """Configure logging and, where a port is set, serve ``/metrics``.
+
+    Raises
+    ------
+    ConfigurationError
+        The address is taken, or is not this machine's.
+    """
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if settings.metrics_port:
+    if not settings.metrics_port:
+        return
+    try:
         start_http_server(settings.metrics_port, settings.metrics_host)
+    except OSError as error:
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        raise ConfigurationError(
+            f"cannot serve metrics on {where} ({error.strerror}); see LIK_METRICS_HOST and LIK_METRICS_PORT"
+        ) from error

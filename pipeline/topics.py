@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -42,7 +43,12 @@ GROUPS: Final[Mapping[str, str]] = {
 }
 """The consumer group that must see every message of a topic."""
 
+CLOSE_S: Final = 2.0
+"""How long a publisher that is closed waits for what was not flushed."""
+
 _HOUR_MS: Final = 3_600_000
+_BESIDE_PAYLOAD_BYTES: Final = 4096
+_MOST_PENDING: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,13 @@ class Topic:
 
     name: str
     retention_ms: int
+
+    @property
+    def segment_ms(self) -> int:
+        """How long Kafka writes to one file. It removes whole files that it no longer writes to: with its own
+        week or 1 GiB, a message on a quiet topic would be there long after its retention.
+        """
+        return self.retention_ms // 12
 
 
 TOPICS: Final = (
@@ -86,6 +99,7 @@ async def ensure_topics(settings: Settings) -> None:
                 settings.kafka_replication,
                 topic_configs={
                     "retention.ms": str(topic.retention_ms),
+                    "segment.ms": str(topic.segment_ms),
                     "max.message.bytes": str(settings.kafka_max_message_bytes),
                 },
             )
@@ -200,7 +214,18 @@ class Publisher:
     ) -> None:
         if self._gate is not None:
             await self._gate.stop()
-        await self._producer.stop()
+        stopping = asyncio.ensure_future(self._producer.stop())
+        await asyncio.wait({stopping}, timeout=CLOSE_S)
+        if not stopping.done():
+            # An idempotent producer never gives a message up, and would not end while Kafka is away. Whoever
+            # needs what is still pending has flushed, and knows that it was not acknowledged.
+            self._producer._message_accumulator.fail_all(KafkaError("closed before it was acknowledged"))
+        await stopping
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """Most bytes of an image that fit into a message: as base64, beside the other fields."""
+        return (self._settings.kafka_max_message_bytes - _BESIDE_PAYLOAD_BYTES) // 4 * 3
 
     async def send(self, topic: str, message: Message, *, key: str) -> Any:
         """Hand `message` over; return a future of its RecordMetadata, which `flush` also waits for.
@@ -221,15 +246,21 @@ class Publisher:
             else:
                 numbers = sorted(await self._producer.partitions_for(topic))
                 partition = TopicPartition(topic, _partition(raw_key, numbers, numbers))
-                await self._gate.admit(partition, len(value))
-                future = await self._producer.send(topic, value, key=raw_key, partition=partition.partition)
-                self._gate.watch(partition, future, len(value))
+                async with self._gate.admitted(partition, len(value)) as watch:
+                    future = await self._producer.send(topic, value, key=raw_key, partition=partition.partition)
+                    watch(future)
         except KafkaError as error:
             raise UnavailableError(f"{topic}: not taken: {error}") from error
         self._pending.append(future)
-        if len(self._pending) >= 4096:
-            self._pending = [each for each in self._pending if not each.done() or each.exception()]
+        if len(self._pending) >= _MOST_PENDING:
+            self._forget_settled()
         return future
+
+    def _forget_settled(self) -> None:
+        """Forget what is acknowledged, and all but one of what failed: `flush` needs to know of one."""
+        settled = [each for each in self._pending if each.done()]
+        failed = [each for each in settled if not each.cancelled() and each.exception()]
+        self._pending = [*failed[:1], *(each for each in self._pending if not each.done())]
 
     async def flush(self) -> None:
         """Wait until all that was sent since the last flush is acknowledged.
@@ -260,8 +291,10 @@ class Publisher:
         camera: str = "",
         source: str = "",
         record: ConsumerRecord[Any, Any] | None = None,
-    ) -> None:
+    ) -> Any:
         """Put an input that cannot be used on ``anpr.rejects``, counted, with where it came from.
+
+        Returns what `send` does.
 
         Parameters
         ----------
@@ -286,7 +319,7 @@ class Publisher:
             offset=record.offset if record is not None else None,
             payload=payload[: self._settings.reject_payload_bytes],
         )
-        await self.send(REJECTS, message, key=camera or source or stage)
+        return await self.send(REJECTS, message, key=camera or source or stage)
 
 
 def _partition(key: bytes, all_partitions: list[int], available: list[int]) -> int:

@@ -9,21 +9,22 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from console.auth import ensure_user
 from pipeline import demo, report
 from pipeline.alerts.store import AlertStore
 from pipeline.demo import Recording
 from pipeline.embedded import ApacheBroker, EmbeddedBroker, EmbeddedRedis, free_port
-from pipeline.errors import KruispuntError, UnavailableError
-from pipeline.settings import Settings
+from pipeline.errors import ConfigurationError, KruispuntError, UnavailableError
+from pipeline.settings import Settings, load_settings
 from pipeline.supervisor import WORKERS, Supervisor
 from pipeline.topics import ensure_topics
 
@@ -117,12 +118,13 @@ async def stack(options: Options, recording: Recording | None, say: Say) -> Asyn
         if recording is not None:
             folder = Path(services.enter_context(tempfile.TemporaryDirectory(prefix="kruispunt-")))
         else:
-            folder = Path(Settings().state_dir)
+            folder = load_settings().state_dir
             folder.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, **_environment(options, recording, folder, services, say)}
         log_path = folder / "workers.log"
         log = services.enter_context(log_path.open("wb"))
         settings = _settings(environment)
+        _check_ports(settings)
         if settings.kafka_create_topics:
             await ensure_topics(settings)
         passwords = await _add_users(settings)
@@ -133,18 +135,41 @@ async def stack(options: Options, recording: Recording | None, say: Say) -> Asyn
             say("starting " + ", ".join(WORKERS) + " ...")
             await supervisor.ready(READY_TIMEOUT_S)
             yield Stack(settings, supervisor, passwords)
-        except UnavailableError:
+        except UnavailableError as error:
             shutil.copyfile(log_path, Path("lik-up.log"))
-            say("the workers' log is in lik-up.log")
-            raise
+            raise UnavailableError(f"{error}{_last_words(log_path)}; the workers' log is lik-up.log") from error
         finally:
             await supervisor.stop()
+
+
+def _last_words(log: Path) -> str:
+    """Return what a worker said when it fell of an error that it knows, as ``: ...``; empty when none did."""
+    said = [line for line in log.read_text("utf-8", "replace").splitlines() if line.startswith("lik: ")]
+    return f": {said[-1].removeprefix('lik: ')}" if said else ""
+
+
+def _check_ports(settings: Settings) -> None:
+    """Refuse to start where another program has a port already: a worker would only find out later."""
+    for name, host, port in (
+        ("CONSOLE", settings.console_host, settings.console_port),
+        ("GATEWAY", settings.gateway_host, settings.gateway_port),
+    ):
+        try:
+            with socket.create_server((host, port)):
+                pass
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {host}:{port} ({error.strerror}); is another program using it? "
+                f"Choose another port: --port, or LIK_{name}_PORT"
+            ) from error
 
 
 def _environment(
     options: Options, recording: Recording | None, folder: Path, services: ExitStack, say: Say
 ) -> dict[str, str]:
-    broker = services.enter_context(EmbeddedBroker() if options.broker == "embedded" else ApacheBroker())
+    broker: EmbeddedBroker | ApacheBroker
+    broker = EmbeddedBroker() if options.broker == "embedded" else ApacheBroker(say=say)
+    services.enter_context(broker)
     keep = None if recording is not None else folder / "redis"
     redis = services.enter_context(EmbeddedRedis(keep))
     say(f"Kafka ({options.broker}) on {broker.bootstrap}, Redis on {redis.url}")
@@ -182,7 +207,7 @@ def _settings(environment: dict[str, str]) -> Settings:
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
     try:
-        return Settings()
+        return load_settings()
     finally:
         for name, value in before.items():
             if value is None:
@@ -248,7 +273,8 @@ async def _once(running: Stack, recording: Recording, options: Options, say: Say
         store = await _open(running)
         stack_.push_async_callback(store.close)
         work = asyncio.create_task(_process(recording, running, store))
-        done, _ = await asyncio.wait({work, running.supervisor.failed}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {work, running.supervisor.failed}
+        done, _ = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if work not in done:
             work.cancel()
             raise UnavailableError(running.supervisor.failed.result())

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from hotlists.entry import Handling
 from pipeline import telemetry
 from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS, AUDIT, COUNTER, METADATA, NAMED, USERS
-from pipeline.model import Alert, decode, encode
+from pipeline.model import Alert, Hit, decode, encode
 
 COVERT_ROLE: Final = "covert"
 BUSY_TIMEOUT_S: Final = 30
@@ -160,11 +160,17 @@ class AlertStore:
                 await connection.execute(insert(NAMED), named)
             return seq
 
-    async def open_alert(self, entry_id: str, zone: str, at_ns: int, window_ns: int) -> Alert | None:
-        """Return the alert on an entry in a zone whose last sighting is within `window_ns` of `at_ns`."""
+    async def open_alert(self, hit: Hit, window_ns: int) -> Alert | None:
+        """Return the alert that `hit` is a sighting of: on its entry, in its zone, last seen within `window_ns`.
+
+        An alert of another handling is another alert: a list that was turned covert must not go on adding
+        sightings to what units have already seen.
+        """
+        at_ns = hit.read.captured_at_ns
         query = (
             select(ALERTS.c.payload)
-            .where(ALERTS.c.entry_id == entry_id, ALERTS.c.zone == zone)
+            .where(ALERTS.c.entry_id == hit.entry.entry_id, ALERTS.c.zone == hit.zone)
+            .where(ALERTS.c.covert.is_(hit.entry.handling is Handling.COVERT))
             .where(ALERTS.c.last_seen_ns.between(at_ns - window_ns, at_ns + window_ns))
             .order_by(ALERTS.c.last_seen_ns.desc())
             .limit(1)
@@ -173,15 +179,17 @@ class AlertStore:
             payload = (await connection.execute(query)).scalar()
         return None if payload is None else decode(payload, Alert)
 
-    async def with_hit(self, entry_id: str, zone: str, hit_id: str, near_ns: int) -> Alert | None:
-        """Return the alert that counts `hit_id` among its sightings, seen at `near_ns`."""
+    async def with_hit(self, hit: Hit) -> Alert | None:
+        """Return the alert that counts `hit` among its sightings already."""
         query = select(ALERTS.c.payload).where(
-            ALERTS.c.entry_id == entry_id, ALERTS.c.zone == zone, ALERTS.c.last_seen_ns >= near_ns
+            ALERTS.c.entry_id == hit.entry.entry_id,
+            ALERTS.c.zone == hit.zone,
+            ALERTS.c.last_seen_ns >= hit.read.captured_at_ns,
         )
         async with self._engine.connect() as connection:
             for payload in (await connection.execute(query)).scalars():
                 alert = decode(payload, Alert)
-                if any(sighting.hit_id == hit_id for sighting in alert.sightings):
+                if any(sighting.hit_id == hit.hit_id for sighting in alert.sightings):
                     return alert
         return None
 

@@ -2,7 +2,8 @@
 
 For each hit, in this order:
 
-1. find the open alert of the same entry and zone: in the table, else in the store (which outlives the table);
+1. find the open alert of the same entry, handling and zone: in the table, else in the store (it outlives the
+   table);
 2. make a new alert, or add the sighting; a hit that is counted already changes nothing;
 3. store it;
 4. send the alert and, where one is due, the draft report; wait until Kafka has acknowledged both;
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 import faust
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from pipeline import telemetry, topics
 from pipeline.alerts import rir
@@ -35,7 +36,17 @@ from pipeline.topics import Publisher
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 0.5
+SIGHTINGS_KEPT: Final = 100
+"""An alert names its first sighting and the latest ones up to this many, and counts the rest: a car that stands
+before a camera all night must not make each of its alert's messages larger than the one before."""
 READY_TIMEOUT_S: Final = 60.0
+
+
+class Window(faust.Record, serializer="json"):
+    """What the table holds per entry and zone: the alert that was seen last, and when that was."""
+
+    alert_id: str
+    last_seen_ns: int
 
 
 class AlertStage:
@@ -54,11 +65,15 @@ class AlertStage:
         try:
             hit = decode(message.value or b"", Hit)
         except MessageError as error:
-            detail = str(error)
-            await self._until_done(lambda: self._reject(message, detail))
+            await self._reject(message, RejectReason.UNREADABLE, str(error))
             return
         taken_ns = telemetry.now_ns()
-        await self._until_done(lambda: self._handle(hit, taken_ns))
+        try:
+            await self._until_done(lambda: self._handle(hit, taken_ns))
+        except Exception as error:
+            # A hit that we cannot handle must not keep back those behind it. Its message may hold a plate.
+            log.error("a hit could not be handled: %s; see anpr.rejects", type(error).__name__)
+            await self._reject(message, RejectReason.FAILED, f"{type(error).__name__} in the alert stage")
 
     async def _until_done(self, work: Callable[[], Any]) -> None:
         """Try until it is done: a hit is not given up because a broker or a database is away."""
@@ -66,21 +81,26 @@ class AlertStage:
             try:
                 await work()
                 return
+            except DataError:
+                # What the database refuses for what it holds it would refuse again.
+                raise
             except (UnavailableError, SQLAlchemyError, OSError) as error:
                 log.warning("not done (%s); trying again in %g s", type(error).__name__, RETRY_S)
                 telemetry.MESSAGES.labels("alerts", "retry").inc()
                 await asyncio.sleep(RETRY_S)
 
-    async def _reject(self, message: Any, detail: str) -> None:
-        await self._publisher.reject(
-            RejectReason.UNREADABLE, detail, stage="alerts", payload=message.value or b"", record=message
-        )
-        await self._publisher.flush()
+    async def _reject(self, message: Any, reason: RejectReason, detail: str) -> None:
+        async def send() -> None:
+            await self._publisher.reject(
+                reason, detail, stage="alerts", payload=message.value or b"", record=message
+            )
+            await self._publisher.flush()
+
+        await self._until_done(send)
 
     async def _handle(self, hit: Hit, taken_ns: int) -> None:
-        key = f"{hit.entry.entry_id}/{hit.zone}"
-        at_ns = hit.read.captured_at_ns
-        known = await self._store.with_hit(hit.entry.entry_id, hit.zone, hit.hit_id, at_ns)
+        key = f"{hit.entry.entry_id}/{hit.entry.handling}/{hit.zone}"
+        known = await self._store.with_hit(hit)
         if known is not None:
             # A replay; what follows from it may not have been sent before the fall.
             await self._announce(known, hit, new=True)
@@ -92,17 +112,24 @@ class AlertStage:
         await self._store.record(alert)
         self._measure(hit, taken_ns)
         await self._announce(alert, hit, new=new)
-        self._windows[key] = {"alert_id": alert.alert_id, "last_seen_ns": _last_seen_ns(alert)}
+        self._remember(key, alert)
         telemetry.MESSAGES.labels("alerts", "alert" if new else "sighting").inc()
 
     async def _open_alert(self, key: str, hit: Hit) -> Alert | None:
         """Find the alert that this hit is a sighting of: last seen within the window, before or after."""
         at_ns = hit.read.captured_at_ns
         window = self._windows.get(key)
-        if window is not None and window["last_seen_ns"] + self._window_ns < at_ns:
+        if window is not None and window.last_seen_ns + self._window_ns < at_ns:
             # The table holds the latest sighting of all: what is past its window is a new passage.
             return None
-        return await self._store.open_alert(hit.entry.entry_id, hit.zone, at_ns, self._window_ns)
+        return await self._store.open_alert(hit, self._window_ns)
+
+    def _remember(self, key: str, alert: Alert) -> None:
+        """Note the alert in the table, unless a later one is there: a hit that came late moves no window back."""
+        last_seen_ns = _last_seen_ns(alert)
+        window = self._windows.get(key)
+        if window is None or window.last_seen_ns <= last_seen_ns:
+            self._windows[key] = Window(alert_id=alert.alert_id, last_seen_ns=last_seen_ns)
 
     def _created(self, hit: Hit, taken_ns: int) -> Alert:
         """Make a new alert; it carries the trail up to its storing, and says whether that was late."""
@@ -142,7 +169,9 @@ class AlertStage:
 
 def _with_sighting(alert: Alert, hit: Hit) -> Alert:
     sightings = sorted([*alert.sightings, _sighting(hit)], key=lambda each: (each.captured_at_ns, each.hit_id))
-    return msgspec.structs.replace(alert, sightings=sightings)
+    if len(sightings) > SIGHTINGS_KEPT:
+        del sightings[1 : len(sightings) - SIGHTINGS_KEPT + 1]
+    return msgspec.structs.replace(alert, sightings=sightings, sighting_count=alert.sighting_count + 1)
 
 
 def _sighting(hit: Hit) -> Sighting:
@@ -182,7 +211,7 @@ def create_app(settings: Settings, store: AlertStore, publisher: Publisher) -> f
         logging_config=None,
     )
     hits = app.topic(topics.HITS, key_serializer="raw", value_serializer="raw")
-    windows = app.Table("windows", partitions=settings.kafka_partitions, key_type=str, value_type=dict)
+    windows = app.Table("windows", partitions=settings.kafka_partitions, key_type=str, value_type=Window)
     stage = AlertStage(settings, store, publisher, windows)
 
     @app.agent(hits, name="alerts")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,7 +14,7 @@ import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from hotlists import snapshot as snapshots
-from hotlists.snapshot import Snapshot, SnapshotFileError
+from hotlists.snapshot import Snapshot
 from hotlists.store import HotlistStore
 from pipeline import telemetry
 from pipeline.match.matcher import Matcher
@@ -23,14 +24,18 @@ log = logging.getLogger(__name__)
 
 CHECK_S: Final = 1.0
 """A missed change is healed, and a heartbeat given, this often."""
+LOST: Final = "Redis has lost hotlists that were live; publish them again"
+COPY_RETRY_S: Final = 10.0
+"""A copy that could not be written is tried again after this long."""
 
 
 class SnapshotLoader:
     """Holds the `matcher` of the newest snapshot; use it as an async context manager.
 
-    On entering: the snapshot from Redis; where Redis is away, the copy on disk; where there is none, nothing
-    is listed, and the log and ``lik_snapshot_version`` say so. A new one is built beside the old one in a
-    thread and put in place with one assignment.
+    On entering: the copy on disk, and then what Redis has, where that is newer. Where there is neither, nothing
+    is listed, and the log and ``lik_snapshot_version`` say so. From then on, a new one is built beside the old one
+    in a thread and put in place with one assignment. Never an older one: a Redis that has lost its lists must
+    not take them from the worker too.
     """
 
     def __init__(self, settings: Settings, worker_id: str) -> None:
@@ -40,17 +45,21 @@ class SnapshotLoader:
         self._copy = settings.state_dir / "snapshot.bin"
         self._worker_id = worker_id
         self._wake = asyncio.Event()
+        self._unsaved = asyncio.Event()
+        self._trouble = ""
         self._tasks: list[asyncio.Task[None]] = []
         self.matcher = Matcher(Snapshot.empty())
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._refresh()
-            await self._store.report_worker(self._worker_id, self.matcher.snapshot.version)
-        except (RedisError, OSError) as error:
-            log.error("Redis is away (%s); matching goes on with the copy on disk", type(error).__name__)
-            self._load_copy()
-        self._tasks = [asyncio.create_task(self._keep_current()), asyncio.create_task(self._listen())]
+        await self._load_copy()
+        await self._refresh()
+        loops: tuple[Callable[[], Awaitable[None]], ...] = (
+            self._keep_current,
+            self._listen,
+            self._beat,
+            self._write_copies,
+        )
+        self._tasks = [asyncio.ensure_future(loop()) for loop in loops]
         return self
 
     async def __aexit__(
@@ -61,53 +70,86 @@ class SnapshotLoader:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._redis.aclose()
 
+    @property
+    def _held(self) -> int:
+        return self.matcher.snapshot.version
+
+    async def _load_copy(self) -> None:
+        try:
+            snapshot = await asyncio.to_thread(snapshots.load, self._copy)
+            await self._place(snapshot)
+        except FileNotFoundError:
+            log.info("no copy of the snapshot in %s yet", self._copy)
+        except Exception as error:  # Damaged, unreadable, or of another release.
+            log.error("the copy of the snapshot on disk is refused: %s", error)
+
     async def _refresh(self) -> None:
-        """Load and put in place what is live, if it is not what is held."""
+        """Put in place what is live, if it is newer than what is held; say what keeps it from that, once."""
+        try:
+            trouble = await self._follow()
+        except (RedisError, OSError) as error:
+            trouble = f"Redis is away ({type(error).__name__})"
+        except Exception as error:
+            # A damaged list must not end the loop that will fetch its repair.
+            trouble = f"the snapshot cannot be loaded ({type(error).__name__}: {error})"
+        if trouble != self._trouble:
+            self._trouble = trouble
+            if not trouble:
+                log.info("the snapshot agrees with Redis again")
+            elif self._held:
+                log.error("%s; matching goes on with snapshot %d", trouble, self._held)
+            else:
+                log.error("%s; NOTHING IS MATCHED until that is over", trouble)
+
+    async def _follow(self) -> str:
+        """Load and put in place what is newer; return what is wrong, or the empty string."""
         version = await self._store.live_version()
-        if version < self.matcher.snapshot.version:
-            log.error("Redis has lost hotlists that were live; matching goes on with the snapshot that is held")
-            return
-        if version == self.matcher.snapshot.version and version:
-            telemetry.SNAPSHOT_AGE.set(time.time())
-            return
-        snapshot = await self._store.load_snapshot()
-        await self._place(snapshot)
+        if version < self._held:
+            return LOST
+        if version > self._held:
+            snapshot = await self._store.load_snapshot()
+            if snapshot.version <= self._held:
+                return LOST
+            await self._place(snapshot)
+            self._unsaved.set()
+            await self._store.report_worker(self._worker_id, self._held)
         telemetry.SNAPSHOT_AGE.set(time.time())
-        await asyncio.to_thread(snapshots.save, snapshot, self._copy)
+        return ""
 
     async def _place(self, snapshot: Snapshot) -> None:
         self.matcher = await asyncio.to_thread(Matcher, snapshot)
         telemetry.SNAPSHOT_VERSION.set(snapshot.version)
         log.info("snapshot %d: %d entries", snapshot.version, len(snapshot))
 
-    def _load_copy(self) -> None:
-        try:
-            snapshot = snapshots.load(self._copy)
-        except (OSError, SnapshotFileError) as error:
-            log.error("no copy of the snapshot on disk (%s); NOTHING IS MATCHED until Redis is back", error)
-            return
-        self.matcher = Matcher(snapshot)
-        telemetry.SNAPSHOT_VERSION.set(snapshot.version)
-        log.warning("matching with snapshot %d from disk", snapshot.version)
-
     async def _keep_current(self) -> None:
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), CHECK_S)
             self._wake.clear()
-            try:
-                await self._refresh()
-                await self._store.report_worker(self._worker_id, self.matcher.snapshot.version)
-            except (RedisError, OSError) as error:
-                log.warning("Redis is away (%s); the snapshot may be stale", type(error).__name__)
-            except Exception:
-                # A damaged list must not end the loop that will fetch its repair.
-                log.exception("the snapshot cannot be loaded; matching goes on with the one that is held")
+            await self._refresh()
 
     async def _listen(self) -> None:
         while True:
-            try:
+            with contextlib.suppress(RedisError, OSError):
                 async for _ in self._store.changes():
                     self._wake.set()
-            except (RedisError, OSError):
-                await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(CHECK_S)
+
+    async def _beat(self) -> None:
+        """Say each second what is held, also while a new snapshot takes its time to load."""
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                await self._store.report_worker(self._worker_id, self._held)
+            await asyncio.sleep(CHECK_S)
+
+    async def _write_copies(self) -> None:
+        """Write each snapshot to disk, beside the loop that must be free for the next change."""
+        while True:
+            await self._unsaved.wait()
+            self._unsaved.clear()
+            try:
+                await asyncio.to_thread(snapshots.save, self.matcher.snapshot, self._copy)
+            except OSError as error:
+                log.error("%s cannot be written (%s): a restart without Redis would miss lists", self._copy, error)
+                await asyncio.sleep(COPY_RETRY_S)
+                self._unsaved.set()

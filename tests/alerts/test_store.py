@@ -18,8 +18,8 @@ import pytest
 from hotlists.entry import Handling
 from pipeline.alerts.store import AlertStore, UnknownAlertError, Verdict, Viewer
 from pipeline.embedded import free_port
-from pipeline.model import Sighting
-from tests.factories import JPEG, make_alert, make_read
+from pipeline.model import Hit, Sighting
+from tests.factories import JPEG, make_alert, make_hit, make_read
 
 OPERATOR = Viewer("an", frozenset({"operator"}))
 DETECTIVE = Viewer("bo", frozenset({"operator", "covert"}))
@@ -159,11 +159,18 @@ async def test_a_verdict_is_a_change_and_the_latest_counts(store: AlertStore) ->
 async def test_the_open_alert_is_the_one_within_the_window(store: AlertStore) -> None:
     alert = make_alert()
     await store.record(alert)
-    entry, at_ns = alert.hit.entry.entry_id, alert.created_at_ns
-    assert await store.open_alert(entry, "noord", at_ns + 10, 10) is not None
-    assert await store.open_alert(entry, "noord", at_ns + 11, 10) is None
-    assert await store.open_alert(entry, "noord", at_ns - 10, 10) is not None
-    assert await store.open_alert(entry, "zuid", at_ns, 10) is None
+    at_ns = alert.hit.read.captured_at_ns
+
+    def hit(moved_ns: int, zone: str = "noord", handling: Handling = Handling.OPEN) -> Hit:
+        found = make_hit(read=make_read(captured_at_ns=at_ns + moved_ns), handling=handling)
+        return msgspec.structs.replace(found, zone=zone)
+
+    for found, window_ns in ((hit(10), 10), (hit(-10), 10)):
+        open_alert = await store.open_alert(found, window_ns)
+        assert open_alert is not None
+        assert open_alert.alert_id == alert.alert_id
+    for other in (hit(11), hit(-11), hit(0, zone="zuid"), hit(0, handling=Handling.COVERT)):
+        assert await store.open_alert(other, 10) is None
 
 
 async def test_users_and_the_audit_trail(store: AlertStore) -> None:

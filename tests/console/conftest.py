@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from console.app import create_app
-from console.auth import ensure_user
+from console.auth import hash_password
 from pipeline.alerts.store import AlertStore
 from pipeline.settings import Settings
 from tests.conftest import MakeSettings
@@ -34,13 +34,19 @@ def console_settings(make_settings: MakeSettings, redis_url: str) -> Settings:
     return make_settings(kafka_bootstrap="127.0.0.1:9", redis_url=redis_url)
 
 
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """The hash of `PASSWORD`, made once: making it is slow on purpose."""
+    return hash_password(PASSWORD)
+
+
 @pytest.fixture
-async def store(console_settings: Settings) -> AsyncIterator[AlertStore]:
+async def store(console_settings: Settings, password_hash: str) -> AsyncIterator[AlertStore]:
     """An open store with one user per role."""
     opened = AlertStore(console_settings.database_url)
     await opened.open()
     for name, roles in USERS.items():
-        await ensure_user(opened, name, PASSWORD, roles)
+        await opened.put_user(name, password_hash, roles)
     yield opened
     await opened.close()
 

@@ -92,6 +92,7 @@ def make_alert(
             )
             for each in range(sightings)
         ],
+        sighting_count=sightings,
         zone="noord",
         recipients=["lik", "interventie", "rir"],
         created_at_ns=sent_ns + latency_ms * _MS,

@@ -84,6 +84,19 @@ async def test_a_message_over_the_limit_is_refused_and_the_next_goes(
     assert await topics.group_lag(settings, topics.READS) == 1
 
 
+async def test_what_could_not_be_sent_takes_no_place_for_ever(
+    embedded_broker: BrokerUnderTest, make_settings: MakeSettings
+) -> None:
+    settings = make_settings(embedded_broker, kafka_max_message_bytes=65_536, kafka_in_flight_bytes=150_000)
+    async with Publisher(settings) as publisher:
+        for number in range(3):
+            with pytest.raises(UnavailableError, match="not taken"):
+                await publisher.send(topics.READS, _read(number, b"x" * 100_000), key="cam-1")
+        # Nobody consumes: had the three kept their places, this one would wait for ever.
+        await asyncio.wait_for(publisher.send(topics.READS, _read(4), key="cam-1"), 10)
+        await publisher.flush()
+
+
 async def test_no_broker_is_said_plainly(make_settings: MakeSettings) -> None:
     settings = make_settings(kafka_bootstrap="127.0.0.1:1")
     with pytest.raises(UnavailableError, match="LIK_KAFKA_BOOTSTRAP"):

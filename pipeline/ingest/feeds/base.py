@@ -1,23 +1,93 @@
-"""What a feed adapter is, and what adapters share. An adapter is pure: bytes in, reads out."""
+"""What a feed adapter is. An adapter is pure: bytes in, reads out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Final, Protocol
 
 import msgspec
 
 from pipeline.errors import FeedError
-from pipeline.model import Box, PlateRead, derive_id
-from plates.normalise import normalise
+from pipeline.ingest.feeds.form import FormPart
+from pipeline.model import PlateRead
 
-_MAX_TEXT: Final = 64
-_MAX_CAMERA: Final = 128
-# A candidate list is a tail cut short; what it leaves out is worth about one unlisted candidate.
-_LEFT_OUT: Final = 0.05
-EPOCH_LIMIT_NS: Final = 2**62
+MAX_READS: Final = 1000
+"""Most reads in one body: what is handed to Kafka and acknowledged within one request."""
+
+_MAX_ENVELOPE_BYTES: Final = 4096
+
+
+class Parse(Protocol):
+    """Body to reads."""
+
+    def __call__(self, payload: bytes, first: int = 0, /) -> list[PlateRead]:
+        """Read a body, or a part of it from `Feed.split`.
+
+        Parameters
+        ----------
+        first
+            Number of the first read in the body as it came, for the error's path; see `Part`.
+
+        Raises
+        ------
+        FeedError
+            Names the field; its text never holds what was read of a plate.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Which parts of a ``multipart/form-data`` body are what; a pattern fits a part's name or its file name.
+
+    Attributes
+    ----------
+    message
+        The body that `Feed.parse` reads.
+    picture
+        The JPEG of the plate; empty where the vendor sends none.
+    """
+
+    message: str = "json"
+    picture: str = ""
+
+    def split(self, parts: Sequence[FormPart]) -> tuple[bytes, bytes | None]:
+        """Return the message, and the picture where there is one.
+
+        Raises
+        ------
+        FeedError
+            No part is the message, or it breaks off.
+        """
+        message = next((part for part in parts if _fits(part, self.message)), None)
+        if message is None:
+            raise FeedError(f"the form has no part {self.message}", field=self.message)
+        if not message.complete:
+            raise FeedError(f"the form breaks off in its part {self.message}", field=self.message)
+        picture = next((part.data for part in parts if part.complete and _fits(part, self.picture)), None)
+        return message.data, picture
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A body of one read.
+
+    Attributes
+    ----------
+    payload
+        What `Feed.parse` reads.
+    first
+        Where the read was in the body as it came: its index in the list, or its line.
+    """
+
+    payload: bytes
+    first: int = 0
+
+
+def _fits(part: FormPart, pattern: str) -> bool:
+    return any(fnmatchcase(name.lower(), pattern) for name in (part.name, part.filename) if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,166 +104,81 @@ class Feed:
         Body and nanoseconds to the same body with every capture time moved by that much (to the format's
         resolution), for replays.
     split
-        Body to bodies of one read each, so that a bad one does not cost the good ones.
+        Body to parts of one read each, so that a bad one does not cost the good ones; raises FeedError.
+    form
+        What is what when the vendor sends a form with pictures.
     """
 
     name: str
-    parse: Callable[[bytes], list[PlateRead]]
+    parse: Parse
     shift_time: Callable[[bytes, int], bytes]
-    split: Callable[[bytes], list[bytes]]
+    split: Callable[[bytes], list[Part]]
+    form: Form = Form()
 
 
-def whole(payload: bytes) -> list[bytes]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of a body.
+
+    Attributes
+    ----------
+    reads
+        The good ones, in their order.
+    refused
+        What could not be read: why, and the bytes.
+    """
+
+    reads: list[PlateRead] = field(default_factory=list)
+    refused: list[tuple[FeedError, bytes]] = field(default_factory=list)
+
+
+def take(feed: Feed, payload: bytes) -> Taken:
+    """Read all that can be read of a body; whatever the bytes are, nothing is raised."""
+    taken = Taken()
+    try:
+        parts = feed.split(payload)
+    except FeedError as error:
+        taken.refused.append((error, payload))
+        return taken
+    for part in parts:
+        try:
+            taken.reads.extend(feed.parse(part.payload, part.first))
+        except FeedError as error:
+            taken.refused.append((error, part.payload))
+    return taken
+
+
+def whole(payload: bytes) -> list[Part]:
     """`Feed.split` of a format whose body is one read."""
-    return [payload]
+    return [Part(payload)]
 
 
-def decode_json(payload: bytes) -> Any:
-    """Decode JSON.
+def checked_count(count: int, what: str, field: str) -> None:
+    """Refuse a body of more than `MAX_READS` reads."""
+    if count > MAX_READS:
+        raise FeedError(f"{count} {what}; at most {MAX_READS} in one body: send it in pieces", field=field)
 
-    Raises
-    ------
-    FeedError
-        It is none.
+
+def spread(
+    payload: bytes, name: str, items: Sequence[msgspec.Raw], envelope: Mapping[str, msgspec.Raw], where: str = ""
+) -> list[Part]:
+    """Give each item of a JSON body a body of its own, byte for byte as it came.
+
+    Parameters
+    ----------
+    payload
+        The body; it stays whole when there is nothing to spread, and when copies of the envelope could fill the
+        memory (no good one is so large).
+    name
+        Of the list that the items are in.
+    envelope
+        What is repeated beside it.
+    where
+        The object that both are in; empty for the top level.
     """
-    try:
-        return msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise FeedError(f"the body is not JSON: {error}", field="") from error
-
-
-def get(parent: Any, key: str | int, where: str = "", kind: type | tuple[type, ...] = object) -> Any:
-    """Take a required field of `parent` (found at path `where`), of one of the types `kind`."""
-    path = f"{where}[{key}]" if isinstance(key, int) else f"{where}.{key}".lstrip(".")
-    try:
-        value = parent[key]
-    except (KeyError, IndexError, TypeError):
-        raise FeedError(f"{path} is missing", field=path) from None
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool and kind is not object):
-        raise FeedError(f"{path} is a {type(value).__name__}, not what this field holds", field=path)
-    return value
-
-
-def text_of(value: Any, field: str, limit: int = _MAX_TEXT) -> str:
-    """Check a text's type and length; surrounding blanks go."""
-    if not isinstance(value, str) or not value.strip():
-        raise FeedError(f"{field} is empty or not text", field=field)
-    if len(value) > limit:
-        raise FeedError(f"{field} is {len(value)} characters long; at most {limit}", field=field)
-    return value.strip()
-
-
-def camera_of(value: Any, field: str) -> str:
-    """A camera's id: text, or a whole number as its digits."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return text_of(value, field, _MAX_CAMERA)
-
-
-def share(value: Any, field: str, full: float = 1.0) -> float:
-    """A number from 0 to `full` as a share of it, 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FeedError(f"{field} is not a number", field=field)
-    if not 0.0 <= value <= full:
-        raise FeedError(f"{field} is {value}, outside 0 to {full:g}", field=field)
-    return float(value) / full
-
-
-def moment_ns(value: Any, field: str) -> int:
-    """An ISO 8601 time with an offset, as ns since the epoch; a time without offset is refused, not guessed."""
-    try:
-        moment = datetime.fromisoformat(value)
-    except (ValueError, TypeError):
-        raise FeedError(f"{field} is not an ISO 8601 time", field=field) from None
-    if moment.tzinfo is None:
-        raise FeedError(f"{field} has no offset from UTC; have the source write one (Z or +01:00)", field=field)
-    try:
-        seconds = int(moment.replace(microsecond=0).timestamp())
-    except (OverflowError, ValueError):
-        raise FeedError(f"{field} is out of range", field=field) from None
-    return checked_ns(seconds * 1_000_000_000 + moment.microsecond * 1000, field)
-
-
-def epoch_ms_ns(value: Any, field: str) -> int:
-    """Milliseconds since the epoch, as ns."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise FeedError(f"{field} is not a whole number of milliseconds", field=field)
-    return checked_ns(value * 1_000_000, field)
-
-
-def checked_ns(value: int, field: str) -> int:
-    """Refuse a time that no camera can mean."""
-    if not 0 <= value < EPOCH_LIMIT_NS:
-        raise FeedError(f"{field} is out of range", field=field)
-    return value
-
-
-def shift_iso(value: Any, delta_ns: int) -> Any:
-    """Move an ISO 8601 text by `delta_ns`, to the microsecond, offset kept; anything else is left alone."""
-    try:
-        moved = datetime.fromisoformat(value) + timedelta(microseconds=delta_ns // 1000)
-    except (ValueError, TypeError, OverflowError):
-        return value
-    return moved.isoformat()
-
-
-def country_of(value: Any) -> str:
-    """Country of a vendor's region code (``be``, ``be-vlg``), or the empty string where it is none."""
-    code = str(value or "").split("-")[0].strip().upper()
-    return code if len(code) == 2 and code.isascii() and code.isalpha() else ""
-
-
-def box_of(left: Any, top: Any, right: Any, bottom: Any) -> Box | None:
-    """A box from its corners; None unless all four are whole numbers in order."""
-    corners = (left, top, right, bottom)
-    if not all(isinstance(each, int) and not isinstance(each, bool) for each in corners):
-        return None
-    if right <= left or bottom <= top:
-        return None
-    return Box(x=left, y=top, w=right - left, h=bottom - top)
-
-
-def characters_of(candidates: Sequence[tuple[str, float]]) -> list[dict[str, float]] | None:
-    """Per-slot character probabilities from a vendor's candidate texts and their scores (0 to 1).
-
-    The texts as long as the best one vote in each slot with their score; a share `_LEFT_OUT` is kept for
-    what the list leaves out, so that no character is certain because the list was short. None when there is
-    one candidate only, which says nothing of where it is unsure.
-    """
-    texts = [(normalise([text])[0], score) for text, score in candidates]
-    if len(texts) < 2 or not texts[0][0]:
-        return None
-    same = [(text, score) for text, score in texts if len(text) == len(texts[0][0]) and score > 0]
-    total = sum(score for _, score in same)
-    if total <= 0:
-        return None
-    slots: list[dict[str, float]] = [{} for _ in texts[0][0]]
-    for text, score in same:
-        for slot, character in zip(slots, text, strict=True):
-            slot[character] = slot.get(character, 0.0) + score / total * (1 - _LEFT_OUT)
-    return slots
-
-
-def make_read(
-    source: str, camera: str, captured_at_ns: int, text: str, *, number: int = 0, **more: Any
-) -> PlateRead:
-    """Make a read whose id is its content: the same delivery twice is the same read."""
-    plate = normalise([text])[0]
-    capture_id = derive_id("capture", source, camera, captured_at_ns)
-    return PlateRead(
-        read_id=derive_id("read", source, camera, captured_at_ns, plate, number),
-        capture_id=capture_id,
-        camera=camera,
-        captured_at_ns=captured_at_ns,
-        text=text,
-        plate=plate,
-        source=source,
-        **more,
-    )
-
-
-def mapping(value: Any, field: str) -> Mapping[str, Any]:
-    """Check that a value is a JSON object."""
-    if not isinstance(value, dict):
-        raise FeedError(f"{field or 'the body'} is not an object", field=field)
-    return value
+    if len(items) < 2 or sum(len(bytes(raw)) for raw in envelope.values()) > _MAX_ENVELOPE_BYTES:
+        return [Part(payload)]
+    bodies = ({**envelope, name: [item]} for item in items)
+    return [
+        Part(msgspec.json.encode({where: body} if where else body), number) for number, body in enumerate(bodies)
+    ]

@@ -1,109 +1,149 @@
 """Plate Recognizer: the webhook of Stream (``hook``, ``data``) and the answer of the Snapshot API (top level).
 
-Stream posts ``multipart/form-data`` with the JSON in a field named ``json`` when it sends pictures; the gateway
-takes the field out. Scores are 0 to 1. ``timestamp`` carries an offset or ``Z``.
+Two shapes of result are sent: ``plate`` as text with ``score``, ``box``, ``region`` and ``candidates`` beside
+it; and, where vehicles are detected, ``plate`` as an object with ``box`` and ``props``, or null for a vehicle
+without one. Scores are 0 to 1. Stream's candidates carry no score. ``timestamp`` is UTC, with ``Z``; some
+versions leave that out, and then ``timestamp_local``, the same moment with its offset, counts.
+
+Pictures come in a form, the message in its field ``json``; they show the vehicle or the scene, not the plate, and
+are passed over.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
-from pipeline.errors import FeedError
-from pipeline.ingest.feeds.base import (
-    Feed,
-    box_of,
+from pipeline.ingest.feeds.base import Feed, Part, checked_count, spread
+from pipeline.ingest.feeds.fields import (
     camera_of,
-    characters_of,
-    country_of,
     decode_json,
     get,
-    make_read,
+    iso_moment,
+    listed,
     mapping,
     moment_ns,
-    share,
-    shift_iso,
-    text_of,
+    optional_share,
+    path_of,
+    plate_of,
+    raw_list,
+    raw_object,
+    shift_raw_iso,
 )
+from pipeline.ingest.feeds.reads import box_of, candidates_of, characters_of, country_of, make_read
 from pipeline.model import PlateRead
 
+_TIMES: Final = ("timestamp", "timestamp_local")
+_ENVELOPE: Final[tuple[str, ...]] = ("camera_id", *_TIMES)
+# Events of a hook that must hold results; others (a heartbeat, a video clip) are no reads.
+_RECOGNITIONS: Final = frozenset({"recognition", "image.done"})
 
-def parse(payload: bytes) -> list[PlateRead]:
-    """Read every result of a webhook or Snapshot body."""
+
+def parse(payload: bytes, first: int = 0) -> list[PlateRead]:
+    """Read every result of a webhook or Snapshot body; vehicles without a plate give none."""
     body = mapping(decode_json(payload), "")
     where = "data" if "data" in body else ""
     data = mapping(body["data"], "data") if where else body
-    prefix = f"{where}." if where else ""
-    camera = camera_of(get(data, "camera_id", where), f"{prefix}camera_id")
-    at_ns = moment_ns(get(data, "timestamp", where), f"{prefix}timestamp")
-    results = get(data, "results", where, list)
+    if _is_other_event(body, data):
+        return []
+    camera = camera_of(get(data, "camera_id", where), path_of(where, "camera_id"))
+    at_ns = _captured_at_ns(data, where)
+    results = path_of(where, "results")
     return [
-        _read(result, f"{prefix}results[{number}]", number, camera, at_ns) for number, result in enumerate(results)
+        read
+        for number, result in enumerate(listed(get(data, "results", where), results), first)
+        if (read := _read(mapping(result, f"{results}[{number}]"), f"{results}[{number}]", camera, at_ns))
     ]
 
 
-def _read(result: Any, where: str, number: int, camera: str, at_ns: int) -> PlateRead:
-    found = mapping(result, where)
-    plate = found.get("plate")
-    if isinstance(plate, dict):
-        # Stream 1.5x with `mmc`: the text is one level down.
-        plate = plate.get("props", {}).get("plate", [{}])[0].get("value") if plate.get("props") else None
-    region = found.get("region")
-    box = found.get("box")
+def _is_other_event(body: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
+    hook = body.get("hook")
+    event = hook.get("event") if isinstance(hook, dict) else None
+    return isinstance(event, str) and event not in _RECOGNITIONS and "results" not in data
+
+
+def _captured_at_ns(data: Mapping[str, Any], where: str) -> int:
+    given, local = get(data, "timestamp", where), iso_moment(data.get("timestamp_local"))
+    moment = iso_moment(given)
+    if moment is not None and moment.tzinfo is None and local is not None and local.tzinfo is not None:
+        return moment_ns(data["timestamp_local"], path_of(where, "timestamp_local"))
+    return moment_ns(given, path_of(where, "timestamp"))
+
+
+def _read(found: Mapping[str, Any], where: str, camera: str, at_ns: int) -> PlateRead | None:
+    plate = get(found, "plate", where)
+    if plate is None or plate == "":
+        return None
+    if isinstance(plate, Mapping):
+        return _read_props(plate, path_of(where, "plate"), camera, at_ns)
+    text = plate_of(plate, path_of(where, "plate"))
+    confidence = optional_share(found, "score", where)
+    region, box = _object(found.get("region")), _object(found.get("box"))
     return make_read(
         "platerecognizer",
         camera,
         at_ns,
-        text_of(plate, f"{where}.plate"),
-        number=number,
-        confidence=share(get(found, "score", where), f"{where}.score"),
-        country=country_of(region.get("code") if isinstance(region, dict) else ""),
-        box=box_of(*(box.get(side) for side in ("xmin", "ymin", "xmax", "ymax")))
-        if isinstance(box, dict)
-        else None,
-        characters=characters_of(_candidates(found.get("candidates"), where)),
+        text,
+        confidence=confidence,
+        country=country_of(region.get("code"), region.get("score")),
+        box=box_of(*(box.get(side) for side in ("xmin", "ymin", "xmax", "ymax"))),
+        characters=characters_of(text, confidence, candidates_of(found.get("candidates"), "score")),
     )
 
 
-def _candidates(value: Any, where: str) -> list[tuple[str, float]]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise FeedError(f"{where}.candidates is not a list", field=f"{where}.candidates")
-    found = []
-    for number, each in enumerate(value):
-        path = f"{where}.candidates[{number}]"
-        item = mapping(each, path)
-        found.append(
-            (text_of(get(item, "plate", path), f"{path}.plate"), share(get(item, "score", path), f"{path}.score"))
-        )
-    return found
+def _read_props(plate: Mapping[str, Any], where: str, camera: str, at_ns: int) -> PlateRead | None:
+    """Read the second shape: ``props.plate`` is a list of texts with their scores, the best one first."""
+    props = path_of(where, "props")
+    found = mapping(get(plate, "props", where), props)
+    texts = listed(get(found, "plate", props), path_of(props, "plate"))
+    if not texts:
+        return None
+    best_path = f"{props}.plate[0]"
+    best = mapping(texts[0], best_path)
+    text = plate_of(get(best, "value", best_path), path_of(best_path, "value"))
+    confidence = optional_share(best, "score", best_path)
+    regions = found.get("region")
+    region = _object(regions[0]) if isinstance(regions, list) and regions else {}
+    box = _object(plate.get("box"))
+    named = [{**each, "plate": each.get("value")} for each in texts if isinstance(each, Mapping)]
+    return make_read(
+        "platerecognizer",
+        camera,
+        at_ns,
+        text,
+        confidence=confidence,
+        country=country_of(region.get("value"), region.get("score")),
+        box=box_of(*(box.get(side) for side in ("xmin", "ymin", "xmax", "ymax"))),
+        characters=characters_of(text, confidence, candidates_of(named, "score")),
+    )
 
 
-def split(payload: bytes) -> list[bytes]:
-    """One body per result."""
-    body = decode_json(payload)
-    data: Any = body.get("data", body) if isinstance(body, dict) else None
-    results = data.get("results") if isinstance(data, dict) else None
-    if not isinstance(results, list) or len(results) < 2:
-        return [payload]
-    parts = []
-    for result in results:
-        data["results"] = [result]
-        parts.append(msgspec.json.encode(body))
-    return parts
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def split(payload: bytes) -> list[Part]:
+    """One part per result, with the camera and the times."""
+    body = raw_object(payload)
+    where = "data" if "data" in body else ""
+    data = raw_object(body["data"], "data") if where else body
+    if "results" not in data:
+        return [Part(payload)]
+    results = raw_list(data["results"], path_of(where, "results"))
+    checked_count(len(results), "results", path_of(where, "results"))
+    envelope = {name: data[name] for name in _ENVELOPE if name in data}
+    return spread(payload, "results", results, envelope, where)
 
 
 def shift_time(payload: bytes, delta_ns: int) -> bytes:
     """Move ``timestamp`` and, where it is, ``timestamp_local``."""
-    body = decode_json(payload)
-    data = body.get("data", body) if isinstance(body, dict) else None
-    if isinstance(data, dict):
-        for name in ("timestamp", "timestamp_local"):
-            if name in data:
-                data[name] = shift_iso(data[name], delta_ns)
-    return msgspec.json.encode(body)
+    body = raw_object(payload)
+    data = raw_object(body["data"], "data") if "data" in body else body
+    for name in _TIMES:
+        shift_raw_iso(data, name, delta_ns)
+    return msgspec.json.encode({**body, "data": data} if "data" in body else data)
 
 
 FEED = Feed("platerecognizer", parse, shift_time, split)
