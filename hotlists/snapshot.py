@@ -30,8 +30,8 @@ _DIGEST_BYTES: Final = 32
 _SPARE_ROWS: Final = 16_384
 _NO_ROWS: Final = np.zeros(0, np.int64)
 _KINDS: Final[dict[str, type[np.generic]]] = {
-    "keys": np.uint64, "is_pattern": np.bool_, "country": np.uint16, "list_row": np.uint16, "priority": np.uint8,
-    "covert": np.bool_, "valid_from_ns": np.int64, "valid_until_ns": np.int64, "reason": np.uint32,
+    "keys": np.uint64, "is_pattern": np.bool_, "country": np.uint16, "list_row": np.uint16, "stated_priority": np.uint8,
+    "stated_covert": np.bool_, "valid_from_ns": np.int64, "valid_until_ns": np.int64, "reason": np.uint32,
 }  # fmt: skip
 
 
@@ -104,8 +104,9 @@ class Snapshot:
         uint16 ``(N,)``: ``ord(a) << 8 | ord(b)``; 0 is any country.
     list_row
         uint16 ``(N,)``: row in `hotlists`.
-    priority, covert
-        uint8 and bool ``(N,)``: what the entry itself states, as in `Columns`; ask `priority_of`, `handling_of`.
+    stated_priority, stated_covert
+        uint8 and bool ``(N,)``: what the entry itself states, as in `Columns`. What holds is in `priority` and
+        `covert`.
     valid_from_ns, valid_until_ns
         int64 ``(N,)``, from inclusive, until exclusive; `ALWAYS_NS`, `FOR_EVER_NS` where open.
     reasons
@@ -121,8 +122,8 @@ class Snapshot:
     is_pattern: NDArray[np.bool_]
     country: NDArray[np.uint16]
     list_row: NDArray[np.uint16]
-    priority: NDArray[np.uint8]
-    covert: NDArray[np.bool_]
+    stated_priority: NDArray[np.uint8]
+    stated_covert: NDArray[np.bool_]
     valid_from_ns: NDArray[np.int64]
     valid_until_ns: NDArray[np.int64]
     reasons: Texts
@@ -137,6 +138,19 @@ class Snapshot:
     def codes(self) -> NDArray[np.uint8]:
         """uint8 ``(N, SLOTS)``: the keys unpacked, made anew each time."""
         return alphabet.unpack(self.keys)
+
+    @property
+    def priority(self) -> NDArray[np.uint8]:
+        """uint8 ``(N,)``: `Priority.rank`, the list's own filled in; made anew each time."""
+        own = np.array([each.priority.rank for each in self.hotlists] or [0], np.uint8)
+        return np.where(self.stated_priority == UNSTATED, own[self.list_row], self.stated_priority)
+
+    @property
+    def covert(self) -> NDArray[np.bool_]:
+        """bool ``(N,)``: on a covert list, or covert itself; made anew each time."""
+        own = np.array([each.handling is Handling.COVERT for each in self.hotlists] or [False], np.bool_)
+        covert: NDArray[np.bool_] = self.stated_covert | own[self.list_row]
+        return covert
 
     @classmethod
     def empty(cls, version: int = 0) -> Snapshot:
@@ -205,7 +219,13 @@ class Snapshot:
         alive = np.ones(len(self.keys), np.bool_)
         alive[self.removed] = False
         every = Columns(
-            self.keys, self.country, self.priority, self.covert, self.valid_from_ns, self.valid_until_ns, self.reasons
+            keys=self.keys,
+            country=self.country,
+            priority=self.stated_priority,
+            covert=self.stated_covert,
+            valid_from_ns=self.valid_from_ns,
+            valid_until_ns=self.valid_until_ns,
+            reasons=self.reasons,
         )
         if alive.all() and len(self.hotlists) == 1:
             return [(self.hotlists[0], every)]
@@ -230,12 +250,12 @@ class Snapshot:
 
     def priority_of(self, row: int) -> Priority:
         """Priority of an entry: its own, or its list's."""
-        stated = int(self.priority[row])
+        stated = int(self.stated_priority[row])
         return self.hotlist(row).priority if stated == UNSTATED else list(Priority)[stated]
 
     def handling_of(self, row: int) -> Handling:
         """Handling of an entry. It may tighten its list's, never loosen it: on a covert list all is covert."""
-        covert = bool(self.covert[row]) or self.hotlist(row).handling is Handling.COVERT
+        covert = bool(self.stated_covert[row]) or self.hotlist(row).handling is Handling.COVERT
         return Handling.COVERT if covert else Handling.OPEN
 
     def entry_id(self, row: int) -> str:
@@ -251,8 +271,8 @@ def _as_rows(columns: Columns, list_row: int, reason: NDArray[np.uint32]) -> dic
         "is_pattern": _is_pattern(columns.keys),
         "country": columns.country,
         "list_row": np.full(len(columns), list_row, np.uint16),
-        "priority": columns.priority,
-        "covert": columns.covert,
+        "stated_priority": columns.priority,
+        "stated_covert": columns.covert,
         "valid_from_ns": columns.valid_from_ns,
         "valid_until_ns": columns.valid_until_ns,
         "reason": reason,
