@@ -11,7 +11,7 @@ from hotlists.snapshot import Delta, Snapshot
 from pipeline.batch import KIND_EXACT, KIND_NEAR, KIND_PATTERN, HitBatch, ReadBatch
 from pipeline.match import kernels, posterior
 from pipeline.match.index import Index
-from pipeline.match.posterior import PATTERN, Posterior
+from pipeline.match.posterior import PATTERN, Candidates, Posterior
 from plates import alphabet
 
 _KIND_OF_EDIT: Final = np.full(8, KIND_NEAR, np.uint8)
@@ -85,6 +85,16 @@ class Matcher:
             posterior=probability[order],
             snapshot_version=snapshot.version,
         )
+
+    @property
+    def rate(self) -> float:
+        """Share of all passages that one listed vehicle is taken to make."""
+        return float(self._rates.max())
+
+    def candidates(self, batch: ReadBatch) -> Candidates:
+        """Find every entry at one edit, however unlikely, and every pattern: by text alone, whatever its list says."""
+        scores = self._scoring.prepare(batch, self.rate, 0.0)
+        return self._index.candidates(batch.keys, scores, self._scoring.prices)
 
     def apply(self, delta: Delta) -> Matcher:
         """Return the matcher of the next snapshot; the cost is that of what changed since the base was built.
