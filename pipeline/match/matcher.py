@@ -52,7 +52,7 @@ class Matcher:
         self.snapshot = snapshot
         self._scoring = scoring or posterior.default()
         self._substitutions = substitutions
-        self._index = index or Index(snapshot)
+        self.index = index or Index(snapshot)
         self._rates = self._scoring.priors.rates(snapshot)
         self._thresholds = np.array([each.threshold for each in snapshot.hotlists] or [1.0])
         # Compiles what matching calls, or loads it compiled, before the first real read comes.
@@ -69,7 +69,7 @@ class Matcher:
         snapshot = self.snapshot
         pairs = self._substitutions > 1
         scores = self._scoring.prepare(batch, self._rates.max(), self._thresholds.min(), pairs=pairs)
-        found = self._index.candidates(batch.keys, scores, self._scoring.prices, self._substitutions)
+        found = self.index.candidates(batch.keys, scores, self._scoring.prices, self._substitutions)
         found = found.chosen(_current(snapshot, batch, found.read_row, found.entry_row))
         found = found.chosen(np.lexsort((found.entry_row, snapshot.keys[found.entry_row], found.read_row)))
         probability = self._scoring.probabilities(batch, scores, found, snapshot, self._rates)
@@ -94,7 +94,7 @@ class Matcher:
     def candidates(self, batch: ReadBatch) -> Candidates:
         """Find every entry at one edit, however unlikely, and every pattern: by text alone, whatever its list says."""
         scores = self._scoring.prepare(batch, self.rate, 0.0)
-        return self._index.candidates(batch.keys, scores, self._scoring.prices)
+        return self.index.candidates(batch.keys, scores, self._scoring.prices)
 
     def apply(self, delta: Delta) -> Matcher:
         """Return the matcher of the next snapshot; the cost is that of what changed since the base was built.
@@ -104,12 +104,12 @@ class Matcher:
         rows = [np.zeros(0, np.int64)]
         names = {hotlist.name: row for row, hotlist in enumerate(self.snapshot.hotlists)}
         for name, keys, countries in delta.removed:
-            asked, entry_row = self._index.rows_of(keys)
+            asked, entry_row = self.index.rows_of(keys)
             same = self.snapshot.country[entry_row] == countries[asked]
             same &= self.snapshot.list_row[entry_row] == names.get(name, len(names))
             rows.append(entry_row[same])
         snapshot = self.snapshot.changed(delta.version, delta.added, np.concatenate(rows))
-        index = Index(snapshot, self._index.base)
+        index = Index(snapshot, self.index.base)
         return Matcher(snapshot, self._scoring, substitutions=self._substitutions, index=index)
 
     def merged(self) -> Matcher:
@@ -119,7 +119,7 @@ class Matcher:
     @property
     def side_rows(self) -> int:
         """How many entries deltas have brought since the base was built."""
-        return self._index.side_rows
+        return self.index.side_rows
 
 
 def _current(
