@@ -56,7 +56,11 @@ def measure(plan: Plan) -> dict[str, Any]:
     """Measure everything of a plan; times in microseconds, milliseconds and seconds as their names say."""
     random = np.random.default_rng(plan.seed)
     lists = _lists(random, plan)
-    Matcher(Snapshot.join(1, [(_HOTLIST, traffic.as_columns(random, traffic.draw_keys(random, 64, traffic.LISTED_SHARES)))]))
+    Matcher(
+        Snapshot.join(
+            1, [(_HOTLIST, traffic.as_columns(random, traffic.draw_keys(random, 64, traffic.LISTED_SHARES)))]
+        )
+    )
     before_bytes = _resident_bytes()
     matcher, build = _timed(lambda: Matcher(Snapshot.join(1, lists), substitutions=1))
     answers: dict[str, Any] = {
@@ -98,9 +102,7 @@ def _codes(random: np.random.Generator, reads: int) -> NDArray[np.uint8]:
     return traffic.read_plates(random, alphabet.unpack(keys), traffic.held_out_confusion(7))
 
 
-def _batches(
-    codes: NDArray[np.uint8], own: NDArray[np.float32] | None, size: int = BATCH
-) -> Iterator[ReadBatch]:
+def _batches(codes: NDArray[np.uint8], own: NDArray[np.float32] | None, size: int = BATCH) -> Iterator[ReadBatch]:
     for start in range(0, len(codes) - size + 1, size):
         part = slice(start, start + size)
         times = np.zeros(size, np.int64)
@@ -151,7 +153,7 @@ def _while_building(
     """Match batch after batch, alone and while another thread builds an index of the same size."""
     batches = list(_batches(codes, None))
     quiet = [_timed(lambda batch=batch: matcher.match(batch))[1] * 1e3 for batch in batches]
-    building = threading.Thread(target=lambda: Matcher(Snapshot.join(2, lists), substitutions=1))
+    building = threading.Thread(target=lambda: Matcher.aside(Snapshot.join(2, lists)))
     building.start()
     busy: list[float] = []
     while building.is_alive():
@@ -168,7 +170,13 @@ def _files(snapshot: Snapshot, columns: Columns) -> dict[str, float]:
         path = Path(folder) / "snapshot.bin"
         _, save_s = _timed(lambda: snapshots.save(snapshot, path))
         _, load_s = _timed(lambda: snapshots.load(path))
-    return {"mib": len(raw) / 2**20, "to_bytes_s": pack_s, "from_bytes_s": unpack_s, "save_s": save_s, "load_s": load_s}
+    return {
+        "mib": len(raw) / 2**20,
+        "to_bytes_s": pack_s,
+        "from_bytes_s": unpack_s,
+        "save_s": save_s,
+        "load_s": load_s,
+    }
 
 
 def _peers(snapshot: Snapshot, codes: NDArray[np.uint8], own_us: float) -> dict[str, Any]:
@@ -196,7 +204,12 @@ def _symspell(entries: list[str], reads: list[str]) -> dict[str, Any]:
         peer.create_dictionary_entry(entry, 1)
     build_s = time.perf_counter() - begin_s
     times = [_timed(lambda read=read: peer.lookup(read, Verbosity.ALL, 1))[1] * 1e6 for read in reads]
-    return {"read_us": float(np.median(times)), "mean_us": float(np.mean(times)), "build_s": build_s, "reads": len(reads)}
+    return {
+        "read_us": float(np.median(times)),
+        "mean_us": float(np.mean(times)),
+        "build_s": build_s,
+        "reads": len(reads),
+    }
 
 
 def _rapidfuzz(entries: list[str], reads: list[str]) -> dict[str, Any]:

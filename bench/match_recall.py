@@ -23,7 +23,10 @@ from pipeline.match.matcher import Matcher
 from plates import alphabet
 from plates.confusion import Confusion
 
-EQUIVALENT: Final = {"0/O, 8/B": ("0O", "8B"), "0/O/D/Q, 1/I/L, 8/B, 5/S, 2/Z, 6/G": ("0ODQ", "1IL", "8B", "5S", "2Z", "6G")}
+EQUIVALENT: Final = {
+    "0/O, 8/B": ("0O", "8B"),
+    "0/O/D/Q, 1/I/L, 8/B, 5/S, 2/Z, 6/G": ("0ODQ", "1IL", "8B", "5S", "2Z", "6G"),
+}
 _BATCH: Final = 1024
 _LOWEST: Final = 0.001
 _AMBIGUOUS: Final = 4.0
@@ -114,7 +117,9 @@ def hits_of(
     return np.concatenate(reads), HitBatch(**joined, snapshot_version=1)
 
 
-def _best_false(world: World, codes: NDArray[np.uint8], probabilities: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def _best_false(
+    world: World, codes: NDArray[np.uint8], probabilities: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
     """The largest posterior of a near hit on each read of a vehicle that is on no list; 0 for none."""
     rows, hits = hits_of(world.matcher, codes, probabilities)
     best = np.zeros(len(codes), np.float32)
@@ -157,7 +162,9 @@ def at_rate(found: NDArray[np.float32], false: NDArray[np.float32], per_reads: f
     return {"threshold": threshold, "recall": float((found >= threshold).mean())}
 
 
-def _rules(world: World, true: NDArray[np.uint64], misread: NDArray[np.uint8], passing: NDArray[np.uint8]) -> dict[str, Any]:
+def _rules(
+    world: World, true: NDArray[np.uint64], misread: NDArray[np.uint8], passing: NDArray[np.uint8]
+) -> dict[str, Any]:
     """The two rules in use elsewhere, each at its one operating point."""
     reads = ReadBatch.of(passing, np.zeros(len(passing), np.int64))
     every = world.matcher.candidates(reads)
@@ -204,7 +211,9 @@ def measure(entries: int, reads: int, seed: int = 11) -> dict[str, Any]:
     return answers
 
 
-def reliability(entries: int, reads: int, reader: Confusion, *, own: bool, seed: int = 12) -> list[dict[str, float]]:
+def reliability(
+    entries: int, reads: int, reader: Confusion, *, own: bool, seed: int = 12
+) -> list[dict[str, float]]:
     """Among near and exact hits of a posterior, how many are right: traffic in which listed vehicles pass too."""
     world = World.of(entries, reader, seed)
     rate = world.matcher.rate

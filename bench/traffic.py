@@ -77,7 +77,9 @@ def draw_patterns(random: np.random.Generator, count: int) -> list[str]:
             half = max(4, len(text) - 2)
             patterns.append(text[:half] + "*" if random.random() < 0.5 else "*" + text[-half:])
             continue
-        forgotten = set(random.choice(len(text), int(random.integers(1, min(4, len(text)))), replace=False).tolist())
+        forgotten = set(
+            random.choice(len(text), int(random.integers(1, min(4, len(text)))), replace=False).tolist()
+        )
         patterns.append("".join("?" if slot in forgotten else each for slot, each in enumerate(text)))
     return patterns
 
@@ -101,7 +103,9 @@ def held_out_confusion(seed: int) -> Confusion:
     base = confusion.neutral().matrix[1:, 1:] * (1 - np.eye(size))
     base *= random.lognormal(0.0, 1.0, base.shape)
     strange = (random.random(base.shape) < 0.1) * random.random(base.shape) * (1 - np.eye(size))
-    wrong = 0.8 * base / base.sum(axis=1, keepdims=True) + 0.2 * strange / np.maximum(strange.sum(axis=1, keepdims=True), 1e-9)
+    wrong = 0.8 * base / base.sum(axis=1, keepdims=True) + 0.2 * strange / np.maximum(
+        strange.sum(axis=1, keepdims=True), 1e-9
+    )
     error = confusion.NEUTRAL_ERROR * random.lognormal(0.0, 0.5, (size, 1))
     matrix = np.zeros((size + 1, size + 1))
     matrix[1:, 1:] = error * wrong + (1 - error) * np.eye(size)

@@ -180,11 +180,15 @@ def pack_entries(hotlist: Hotlist, entries: Sequence[HotlistEntry]) -> Columns:
     plates = [entry.plate for entry in entries]
     for row, plate in enumerate(plates):
         if len(plate) > alphabet.SLOTS:
-            raise ValueError(f"list {hotlist.name!r}, entry {row}: a plate of more than {alphabet.SLOTS} characters")
+            raise ValueError(
+                f"list {hotlist.name!r}, entry {row}: a plate of more than {alphabet.SLOTS} characters"
+            )
     return Columns(
         keys=alphabet.pack(alphabet.encode(plates)),
         country=np.array([_pack_country(entry.country) for entry in entries], np.uint16),
-        priority=np.array([UNSTATED if each.priority is None else each.priority.rank for each in entries], np.uint8),
+        priority=np.array(
+            [UNSTATED if each.priority is None else each.priority.rank for each in entries], np.uint8
+        ),
         covert=np.array([entry.handling is Handling.COVERT for entry in entries], np.bool_),
         valid_from_ns=np.array(
             [ALWAYS_NS if entry.valid_from_ns is None else entry.valid_from_ns for entry in entries], np.int64

@@ -229,7 +229,9 @@ class Snapshot:
         )
         if alive.all() and len(self.hotlists) == 1:
             return [(self.hotlists[0], every)]
-        return [(hotlist, every.chosen(alive & (self.list_row == row))) for row, hotlist in enumerate(self.hotlists)]
+        return [
+            (hotlist, every.chosen(alive & (self.list_row == row))) for row, hotlist in enumerate(self.hotlists)
+        ]
 
     def compacted(self) -> Snapshot:
         """Return the same snapshot, without rows that were removed."""

@@ -182,7 +182,9 @@ def match(
         if as_json:
             _say(msgspec.json.encode(hit).decode())
         else:
-            _say(f"{hit.posterior:6.3f}  {hit.kind:<7}  {hit.plate:<10}  {hit.entry:<10}  {hit.list}  {hit.read_id}")
+            _say(
+                f"{hit.posterior:6.3f}  {hit.kind:<7}  {hit.plate:<10}  {hit.entry:<10}  {hit.list}  {hit.read_id}"
+            )
     _warn(f"{tally.reads} reads, {tally.hits} hits, {tally.refused} lines not taken")
 
 

@@ -31,7 +31,27 @@ NEUTRAL_EXTRA: Final = 0.001
 NEUTRAL_SWAP: Final = 0.00005
 _ELSEWHERE: Final = 0.12
 """Share of misreadings that fall outside the look-alikes, spread evenly."""
-_STRONG: Final = ("0O", "0D", "0Q", "OQ", "OD", "DQ", "1I", "1L", "IL", "8B", "5S", "2Z", "6G", "VY", "UV", "MN", "EF", "CG", "17")
+_STRONG: Final = (
+    "0O",
+    "0D",
+    "0Q",
+    "OQ",
+    "OD",
+    "DQ",
+    "1I",
+    "1L",
+    "IL",
+    "8B",
+    "5S",
+    "2Z",
+    "6G",
+    "VY",
+    "UV",
+    "MN",
+    "EF",
+    "CG",
+    "17",
+)
 _WEAK: Final = (
     "1T", "7T", "4A", "38", "68", "89", "B3", "56", "S8", "NH", "MH", "MW", "NW", "PR", "PF", "FT", "KX", "XY", "TY",
     "7Z", "27", "IT", "JI", "OC", "0C", "C6", "GO", "UJ", "U0", "BR", "BE", "HK", "3S", "9P", "0G", "UD", "LE", "69",
@@ -119,7 +139,9 @@ def neutral() -> Confusion:
     return Confusion(_framed(matrix))
 
 
-def estimate(pairs: Iterable[tuple[str, str]], *, prior: Confusion | None = None, strength: float = 200.0) -> Confusion:
+def estimate(
+    pairs: Iterable[tuple[str, str]], *, prior: Confusion | None = None, strength: float = 200.0
+) -> Confusion:
     """Estimate from pairs (seen, true) of normalised texts.
 
     A pair of equal length counts its characters, unless it is only two neighbours swapped; one that differs by

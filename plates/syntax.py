@@ -73,7 +73,12 @@ def _expand(inside: str) -> str:
 def all_series() -> tuple[Series, ...]:
     """Every known series; the shares of all of them sum to at most 1."""
     return tuple(
-        Series(country, name, compile_template(template, LETTERS.get(country, _ALL_LETTERS)), share * COUNTRY_SHARES[country])
+        Series(
+            country,
+            name,
+            compile_template(template, LETTERS.get(country, _ALL_LETTERS)),
+            share * COUNTRY_SHARES[country],
+        )
         for country, name, template, share in SERIES
     )
 
@@ -117,7 +122,9 @@ class SeriesTable:
         words = self.bits[0, codes[:, 0]]
         for slot in range(1, alphabet.SLOTS):
             words = words & self.bits[slot, codes[:, slot]]
-        flags = np.unpackbits(words.astype("<u8").view(np.uint8), axis=1, bitorder="little", count=len(self.density))
+        flags = np.unpackbits(
+            words.astype("<u8").view(np.uint8), axis=1, bitorder="little", count=len(self.density)
+        )
         return flags.astype(np.bool_)
 
 

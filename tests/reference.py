@@ -76,7 +76,8 @@ class Reading:
         self.table = table
         given = None if batch.probabilities is None else batch.probabilities[row].astype(float)
         self.own = [
-            given is not None and code in LETTERS and given[slot, 1:].max() > 0 for slot, code in enumerate(self.plate)
+            given is not None and code in LETTERS and given[slot, 1:].max() > 0
+            for slot, code in enumerate(self.plate)
         ]
         self.chances = [
             self._chances(given[slot, 1:], code) if self.own[slot] and given is not None else None
@@ -121,7 +122,12 @@ class Reading:
 
     def likelihood(self, entry: Plate, how: str) -> float:
         """Likelihood of the read when the vehicle is the entry's, to that of its being right."""
-        prices = {"missed": self.table.missed, "extra": self.table.extra / 36, "swap": self.table.swap, "exact": 1.0}
+        prices = {
+            "missed": self.table.missed,
+            "extra": self.table.extra / 36,
+            "swap": self.table.swap,
+            "exact": 1.0,
+        }
         if how in prices:
             return prices[how] * (1.0 if how == "exact" else self.scale)
         return math.prod(self.ratio(slot, entry[slot]) for slot in range(len(entry)))
@@ -176,7 +182,9 @@ def density(plate: Plate, country: str = "") -> float:
     )
 
 
-def match(snapshot: Snapshot, batch: ReadBatch, scoring: posterior.Posterior, substitutions: int) -> list[Expected]:
+def match(
+    snapshot: Snapshot, batch: ReadBatch, scoring: posterior.Posterior, substitutions: int
+) -> list[Expected]:
     """Find every hit of a batch."""
     found: list[Expected] = []
     for row in range(len(batch)):

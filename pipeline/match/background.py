@@ -29,6 +29,7 @@ UNKNOWN_SERIES_SHARE: Final = 0.01
 
 ANY_CHARACTER: Final = alphabet.CHARACTERS
 _MADE_UP: Final = ""
+_LAST: Final = len(alphabet.CHARACTERS)
 
 
 Tables = tuple[
@@ -95,7 +96,9 @@ class Background:
         names = [ANY_CHARACTER, _MADE_UP]
         names += sorted({slot for slots, _ in weights for slot in slots} - set(names))
         number = {name: row for row, name in enumerate(names)}
-        ordered = sorted(weights.items(), key=lambda item: (len(item[0][0]), [number[slot] for slot in item[0][0]]))
+        ordered = sorted(
+            weights.items(), key=lambda item: (len(item[0][0]), [number[slot] for slot in item[0][0]])
+        )
         classes = np.zeros((len(ordered), alphabet.SLOTS), np.uint8)
         for row, ((slots, _), _) in enumerate(ordered):
             classes[row, : len(slots)] = [number[slot] for slot in slots]
@@ -169,7 +172,7 @@ def unlisted_of(
     key: np.uint64,
     emission_row: NDArray[np.int32],
     scale: float,
-    off: NDArray[np.float64],
+    likelihoods: tuple[NDArray[np.float32], NDArray[np.float64]],
     tables: Tables,
 ) -> tuple[float, float]:
     """Chance of the read when the vehicle is of a series, and when it is of none; ratios to the text as read.
@@ -180,18 +183,25 @@ def unlisted_of(
         int32 ``(SLOTS,)``: row of `off` for each slot of this read.
     scale
         Factor on each misreading, from the read's confidence.
-    off
-        float64 ``(R, C)``: `Background.off_sums`.
+    likelihoods
+        The emission and its `Background.off_sums`, of which rows that are NaN are filled in.
     tables
         Of the `Background`.
     """
     member, size, classes, shared, weight, edits, starts, unknown = tables
+    emission, off = likelihoods
     length = length_of(key)
     means = np.empty((length, len(size)))
     outside = unknown[length]
     for slot in range(length):
         code = np.int64(character(key, slot))
         row = emission_row[slot]
+        if np.isnan(off[row, 0]):
+            off[row] = 0.0
+            for true in range(1, _LAST + 1):
+                chance = np.exp(np.float64(emission[row, true]))
+                for kind in range(len(size)):
+                    off[row, kind] += chance * member[kind, true]
         for kind in range(len(size)):
             means[slot, kind] = (member[kind, code] + scale * off[row, kind]) / size[kind]
         outside *= means[slot, 0] * size[0]

@@ -110,7 +110,9 @@ def tag_of(mixed: np.uint64, slot: int, code: np.uint64) -> np.uint16:
 
 
 @compiled
-def count_items(keys: NDArray[np.uint64], skip: NDArray[np.bool_], shift: np.uint64, counts: NDArray[np.uint32]) -> None:
+def count_items(
+    keys: NDArray[np.uint64], skip: NDArray[np.bool_], shift: np.uint64, counts: NDArray[np.uint32]
+) -> None:
     """Count how many items fall in each bucket: a plate and each of its deletions."""
     for row in range(len(keys)):
         key = keys[row]

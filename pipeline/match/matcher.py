@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from typing import Final
 
 import numpy as np
@@ -19,10 +22,14 @@ _KIND_OF_EDIT[[kernels.EXACT, PATTERN]] = KIND_EXACT, KIND_PATTERN
 _EDITS: Final = np.ones(8, np.uint8)
 _EDITS[[kernels.EXACT, PATTERN, kernels.NEAR_TWO]] = 0, 0, 2
 
+_ASIDE_NICENESS: Final = 10
+
 _FIRST_CODES: Final = alphabet.encode(["0"])
 _FIRST_BATCHES: Final = (
     ReadBatch.of(_FIRST_CODES, np.zeros(1, np.int64)),
-    ReadBatch.of(_FIRST_CODES, np.zeros(1, np.int64), probabilities=np.full((1, alphabet.SLOTS, 37), 0.01, np.float32)),
+    ReadBatch.of(
+        _FIRST_CODES, np.zeros(1, np.int64), probabilities=np.full((1, alphabet.SLOTS, 37), 0.01, np.float32)
+    ),
 )
 
 
@@ -58,6 +65,31 @@ class Matcher:
         # Compiles what matching calls, or loads it compiled, before the first real read comes.
         for batch in _FIRST_BATCHES:
             self.match(batch)
+
+    @classmethod
+    def aside(cls, snapshot: Snapshot, scoring: Posterior | None = None) -> Matcher:
+        """Build in a thread of low priority, and wait for it: matching that goes on elsewhere comes first.
+
+        Nearly all of the work is done without the interpreter's lock, so that on a machine without a core to
+        spare it is the operating system that must know what is urgent.
+        """
+        built: list[Matcher] = []
+        failed: list[BaseException] = []
+
+        def build() -> None:
+            try:
+                if sys.platform == "linux":
+                    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _ASIDE_NICENESS)
+                built.append(cls(snapshot, scoring))
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=build, name="build the matcher", daemon=True)
+        thread.start()
+        thread.join()
+        if failed:
+            raise failed[0]
+        return built[0]
 
     def match(self, batch: ReadBatch) -> HitBatch:
         """Find every hit of a batch.

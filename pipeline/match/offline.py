@@ -140,7 +140,9 @@ def _records(file: Iterable[str]) -> Iterator[tuple[int, str | dict[str, str]]]:
         yield number, line
 
 
-def _csv_records(number: int, header: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, dict[str, str]]]:
+def _csv_records(
+    number: int, header: str, lines: Iterator[tuple[int, str]]
+) -> Iterator[tuple[int, dict[str, str]]]:
     names = [name.strip().lower() for name in next(csv.reader([header]))]
     for values in csv.reader(line for _, line in lines):
         number += 1

@@ -58,8 +58,12 @@ class PatternTable:
     def of(cls, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> PatternTable:
         """Build from the keys of patterns, uint64 ``(M,)``, and their entry rows."""
         parts = list(_expand(keys, rows))
-        length = np.concatenate([np.full(len(each[3]), each[0], np.int64) for each in parts] or [np.zeros(0, np.int64)])
-        mask = np.concatenate([np.full(len(each[3]), each[1], np.uint64) for each in parts] or [np.zeros(0, np.uint64)])
+        length = np.concatenate(
+            [np.full(len(each[3]), each[0], np.int64) for each in parts] or [np.zeros(0, np.int64)]
+        )
+        mask = np.concatenate(
+            [np.full(len(each[3]), each[1], np.uint64) for each in parts] or [np.zeros(0, np.uint64)]
+        )
         value = np.concatenate([each[2] for each in parts] or [np.zeros(0, np.uint64)])
         row = np.concatenate([each[3] for each in parts] or [np.zeros(0, np.int64)])
         order = np.lexsort((row, value, mask, length))
@@ -130,11 +134,14 @@ def _placings(shape: list[int]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
         cuts = combinations_with_replacement(range(spare + 1), stars - 1) if stars else iter([()])
         for cut in cuts:
             moved = (0, *cut, spare)
-            yield length, [
-                (slot, place + moved[before[place]])
-                for place, (slot, kind) in enumerate(fixed)
-                if kind != alphabet.ANY_ONE
-            ]
+            yield (
+                length,
+                [
+                    (slot, place + moved[before[place]])
+                    for place, (slot, kind) in enumerate(fixed)
+                    if kind != alphabet.ANY_ONE
+                ],
+            )
 
 
 @compiled

@@ -25,7 +25,13 @@ from numpy.typing import NDArray
 from hotlists.snapshot import Snapshot
 from pipeline.batch import ReadBatch
 from pipeline.match.background import Background, SeriesBits, Tables, density_of, unlisted_of
-from pipeline.match.kernels import EXACT, NEAR_EXTRA, NEAR_MISSED, NEAR_SUBSTITUTION, NEAR_SWAP, compiled, length_of
+from pipeline.match.kernels import (
+    NEAR_EXTRA,
+    NEAR_MISSED,
+    NEAR_SWAP,
+    compiled,
+    length_of,
+)
 from plates import alphabet, confusion, syntax
 from plates.confusion import Confusion
 
@@ -40,15 +46,18 @@ PAIR_MARGIN: Final = 2.0
 """Two substitutions are looked at when they explain a read of no series at least exp(-2), an eighth, as well as
 all unlisted traffic does."""
 
-Reads = tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]
-"""Keys, rows of the emission by slot, factor on each misreading, `Background.off_sums`."""
+Reads = tuple[
+    NDArray[np.uint64], NDArray[np.int32], NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]
+]  # fmt: skip
+"""Keys, rows of the emission by slot, factor on each misreading, emission, `Background.off_sums`."""
 
 Entries = tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.float64]]
 """Each candidate's key, country and rate."""
 
 _CONFIDENCE_RANGE: Final = (0.05, 0.999)
 _SHIFT_RANGE: Final = 3.0
-_CODES: Final = slice(1, len(alphabet.CHARACTERS) + 1)
+_LAST: Final = len(alphabet.CHARACTERS)
+_CODES: Final = slice(1, _LAST + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class Scores:
     unlisted
         float64 ``(N, 2)``: `background.unlisted_of`; NaN where it was not needed yet.
     off
-        float64 ``(R, C)``: `Background.off_sums` of the emission.
+        float64 ``(R, C)``: `Background.off_sums` of the emission; NaN where it was not needed yet.
     """
 
     emission: NDArray[np.float32]
@@ -143,6 +152,8 @@ class Posterior:
         self.background = Background.of(syntax.all_series(), self.confusion)
         self._emission = _base_emission(self.confusion)
         self._off = self.background.off_sums(self._emission)
+        turned = self.confusion.matrix[_CODES, _CODES].T
+        self._turned = turned / turned.sum(axis=1, keepdims=True)
         prices = np.zeros(8, np.float32)
         prices[NEAR_MISSED] = np.log(self.confusion.missed)
         prices[NEAR_EXTRA] = np.log(self.confusion.extra / len(alphabet.CHARACTERS))
@@ -161,25 +172,31 @@ class Posterior:
         pairs
             Whether two substitutions will be looked for.
         """
-        emission, rows = self._emission, batch.codes.astype(np.int32)
+        emission, rows, off = self._emission, batch.codes.astype(np.int32), self._off
         shift = self._shift(batch)
         if batch.probabilities is not None:
-            emission, own = _own_emission(batch, self.confusion)
-            emission = np.concatenate([self._emission, emission])
-            known = own >= 0
-            rows = np.where(known, own + len(self._emission), rows).astype(np.int32)
-            shift = np.where(known.any(axis=1), np.float32(0.0), shift)
-        off = self._off
-        if len(emission) > len(off):
-            off = np.concatenate([off, self.background.off_sums(emission[len(off) :])])
+            emission, rows, off = self._with_own(batch)
+            shift[(rows >= len(self._emission)).any(axis=1)] = 0.0
         floor, floor_two = np.empty((2, len(batch)), np.float32)
         unlisted = np.full((len(batch), 2), np.nan)
         odds = _log_odds(threshold)
-        reads = (batch.keys, rows, np.exp(shift.astype(np.float64)), off)
+        reads = (batch.keys, rows, np.exp(shift.astype(np.float64)), emission, off)
         background = self.background
         bounds = (odds - np.log(rate), min(odds, 0.0) - np.log(rate) - PAIR_MARGIN)
         _weigh(reads, background.series, background.tables, bounds, pairs, (floor, floor_two, unlisted))
         return Scores(emission, rows, shift, floor, floor_two, unlisted, off)
+
+    def _with_own(self, batch: ReadBatch) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
+        """The emission with a row for each slot that has probabilities of its own, and which row that is."""
+        assert batch.probabilities is not None
+        first = len(self._emission)
+        emission = np.empty((first + batch.codes.size, 64), np.float32)
+        emission[:first] = self._emission
+        rows = batch.codes.astype(np.int32)
+        used = _own_emission(batch.codes, batch.probabilities, self._turned, emission, rows)
+        off = np.full((used, len(self.background.size)), np.nan)
+        off[:first] = self._off
+        return emission[:used], rows, off
 
     def _shift(self, batch: ReadBatch) -> NDArray[np.float32]:
         """Odds of an error in a slot at the read's own confidence, over those of the confusion table, in logs."""
@@ -212,7 +229,13 @@ class Posterior:
             rates[snapshot.list_row[found.entry_row]],
         )
         _posteriors(
-            (batch.keys, scores.emission_row, np.exp(scores.shift.astype(np.float64)), scores.off),
+            (
+                batch.keys,
+                scores.emission_row,
+                np.exp(scores.shift.astype(np.float64)),
+                scores.emission,
+                scores.off,
+            ),
             (found.read_row, found.edit, found.ratio),
             entries,
             self.background.series,
@@ -240,34 +263,49 @@ def _base_emission(table: Confusion) -> NDArray[np.float32]:
     likely = table.matrix[_CODES, _CODES]
     emission[_CODES, _CODES] = np.log(likely / np.diag(likely)).T
     np.fill_diagonal(emission, -np.inf)
-    emission[len(alphabet.CHARACTERS) + 1 :, _CODES] = 0.0
+    emission[_LAST + 1 :, _CODES] = 0.0
     return emission
 
 
-def _own_emission(batch: ReadBatch, table: Confusion) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Ratios from the reads' own probabilities, and the row of each slot (-1: the slot has none).
+@compiled
+def _own_emission(
+    codes: NDArray[np.uint8],
+    probabilities: NDArray[np.float32],
+    turned: NDArray[np.float64],
+    emission: NDArray[np.float32],
+    rows: NDArray[np.int32],
+) -> int:
+    """Write ratios from the reads' own probabilities behind the first 64 rows; return the number of rows.
 
-    What the listed characters leave of 1 is shared by the others; the confusion table is mixed in
-    (`OWN_TRUST`).
+    What the listed characters leave of 1 is shared by the others; the confusion table's P(true | seen), in
+    `turned`, is mixed in (`OWN_TRUST`). `rows` is set for the slots that have any.
     """
-    assert batch.probabilities is not None
-    real = (batch.codes > alphabet.PAD) & (batch.codes <= len(alphabet.CHARACTERS))
-    own = np.full(batch.codes.shape, -1, np.int64)
-    given = real & (batch.probabilities[:, :, 1:].max(axis=2) > 0)
-    own[given] = np.arange(np.count_nonzero(given))
-    codes = batch.codes[given]
-    chances = np.clip(batch.probabilities[given][:, 1:].astype(np.float64), 0.0, 1.0)
-    total = chances.sum(axis=1, keepdims=True)
-    rest = np.maximum(0.0, 1.0 - total) / np.maximum(1, (chances == 0).sum(axis=1, keepdims=True))
-    chances = np.where(chances == 0, rest, chances) / np.maximum(1.0, total)
-    turned = table.matrix[_CODES, _CODES].T
-    turned = turned / turned.sum(axis=1, keepdims=True)
-    mixed = OWN_TRUST * chances + (1.0 - OWN_TRUST) * turned[codes - 1]
-    at_read = np.take_along_axis(mixed, codes[:, None].astype(np.intp) - 1, axis=1)
-    emission = np.full((len(codes), 64), -np.inf, np.float32)
-    emission[:, _CODES] = np.log(mixed / at_read)
-    emission[np.arange(len(codes)), codes] = -np.inf
-    return emission, own
+    used = 64
+    mixed = np.empty(_LAST + 1)
+    for read in range(len(codes)):
+        for slot in range(codes.shape[1]):
+            seen = np.int64(codes[read, slot])
+            if not 0 < seen <= _LAST:
+                continue
+            total, unstated = 0.0, 0
+            for code in range(1, _LAST + 1):
+                chance = min(max(np.float64(probabilities[read, slot, code]), 0.0), 1.0)
+                mixed[code] = chance
+                total += chance
+                unstated += chance == 0.0
+            if total == 0.0:
+                continue
+            rest = max(0.0, 1.0 - total) / max(1, unstated)
+            for code in range(1, _LAST + 1):
+                chance = (rest if mixed[code] == 0.0 else mixed[code]) / max(1.0, total)
+                mixed[code] = OWN_TRUST * chance + (1.0 - OWN_TRUST) * turned[seen - 1, code - 1]
+            emission[used] = -np.inf
+            for code in range(1, _LAST + 1):
+                if code != seen:
+                    emission[used, code] = np.log(mixed[code] / mixed[seen])
+            rows[read, slot] = used
+            used += 1
+    return used
 
 
 @compiled
@@ -284,7 +322,7 @@ def _weigh(
     For one substitution that is the text as read alone, which no listed text takes anything from. For two, in
     a read of no series, it is all that the read may be.
     """
-    keys, emission_row, scale, off = reads
+    keys, emission_row, scale, emission, off = reads
     floor, floor_two, unlisted = out
     unknown = tables[7]
     for row in range(len(keys)):
@@ -292,7 +330,7 @@ def _weigh(
         as_read = np.log(own + unknown[length_of(keys[row])])
         floor[row] = odds[0] + as_read
         if pairs and own == 0.0 and keys[row] != 0:
-            unlisted[row] = unlisted_of(keys[row], emission_row[row], scale[row], off, tables)
+            unlisted[row] = unlisted_of(keys[row], emission_row[row], scale[row], (emission, off), tables)
             as_read = np.log(unlisted[row, 0] + unlisted[row, 1])
         floor_two[row] = odds[1] + as_read
 
@@ -307,7 +345,7 @@ def _posteriors(
     out: tuple[NDArray[np.float64], NDArray[np.float32]],
 ) -> None:
     """Write each candidate's posterior; a run of candidates of one read at a time."""
-    keys, emission_row, scale, off = reads
+    keys, emission_row, scale, emission, off = reads
     read_row, edit, ratio = found
     unlisted, result = out
     unknown = tables[7]
@@ -318,7 +356,7 @@ def _posteriors(
         while last < len(read_row) and read_row[last] == row:
             last += 1
         if np.isnan(unlisted[row, 0]):
-            unlisted[row] = unlisted_of(keys[row], emission_row[row], scale[row], off, tables)
+            unlisted[row] = unlisted_of(keys[row], emission_row[row], scale[row], (emission, off), tables)
         inside, outside = unlisted[row]
         listed, taken, own_weight, own_taken = _listed(keys[row], first, last, found, entries, series)
         total = listed + max(inside - taken, 0.0) + outside

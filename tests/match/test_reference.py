@@ -21,7 +21,9 @@ from tests import reference
 CHARACTERS = st.sampled_from("01AB8DOé1A")
 PLATES = st.one_of(
     st.text(CHARACTERS, max_size=10),
-    st.sampled_from(["1ABC123", "1A8C123", "1ABC1234", "ABC123", "AB123CD", "1ABC12", "0ABC123", "AAAAAAAAAA", "1AABB11"]),
+    st.sampled_from(
+        ["1ABC123", "1A8C123", "1ABC1234", "ABC123", "AB123CD", "1ABC12", "0ABC123", "AAAAAAAAAA", "1AABB11"]
+    ),
 )
 PATTERNS = st.text(st.sampled_from("01AB?**"), min_size=1, max_size=7)
 COUNTRIES = st.sampled_from(["", "", "BE", "NL"])
@@ -112,7 +114,9 @@ def assert_agree(matcher: Matcher, batch: ReadBatch, substitutions: int) -> None
         assert fast[pair][2] == pytest.approx(probability, rel=1e-3, abs=1e-7), pair
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(lists=hotlists(), substitutions=st.sampled_from([1, 2]), data=st.data())
 def test_agrees_with_the_reference(
     lists: list[tuple[Hotlist, list[HotlistEntry]]], substitutions: int, data: Any
@@ -154,7 +158,9 @@ def snapshot_texts(snapshot: Snapshot) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("reads", [0, 1, 1023, 1024, 1025])
 def test_the_size_of_a_batch_changes_nothing(reads: int) -> None:
     plates = ["1ABC123", "2XYZ987", "1A8C123", "AB123CD", "1A?C*"]
-    snapshot = Snapshot.build(1, [(Hotlist(name="a", threshold=0.0), [HotlistEntry(plate=each) for each in plates])])
+    snapshot = Snapshot.build(
+        1, [(Hotlist(name="a", threshold=0.0), [HotlistEntry(plate=each) for each in plates])]
+    )
     texts = [("1ABC123", "1A8C123", "2XYZ98", "ZZ999ZZ")[number % 4] for number in range(reads)]
     matcher = Matcher(snapshot)
     whole = as_expected(matcher.match(ReadBatch.of(alphabet.encode(texts), np.zeros(reads, np.int64))))
