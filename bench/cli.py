@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +24,9 @@ def bench_match(
     patterns: Annotated[int, typer.Option(min=0, help="Entries that are patterns, beside the others.")] = 2000,
     peers: Annotated[bool, typer.Option(help="Measure symspellpy and rapidfuzz on the same data.")] = True,
     recall: Annotated[bool, typer.Option(help="Measure recall against false near-hits too.")] = False,
+    figures: Annotated[
+        Path | None, typer.Option(help="With --recall: draw the curve and the reliability diagram here.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -32,6 +36,11 @@ def bench_match(
     measured = match.measure(match.Plan(entries, reads, patterns, peers, seed))
     if recall:
         measured["recall"] = match_recall.measure(entries, reads, seed)
+        measured["reliability"] = match_recall.reliabilities(entries, reads, seed)
+        if figures is not None:
+            from bench.figures import write
+
+            write(figures, measured["recall"], measured["reliability"])
     if as_json:
         sys.stdout.write(json.dumps(measured, indent=1) + "\n")
         return

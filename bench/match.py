@@ -1,6 +1,6 @@
 """Time and memory of the matcher, beside symspellpy and rapidfuzz on the same entries and reads.
 
-Entries are of all of Europe's series (`bench.traffic.LISTED_SHARES`), reads are of a Belgian camera's traffic, each
+Entries are of all of Europe's series (`bench.traffic.LISTED_SHARES`), reads of a Belgian camera's traffic, each
 character misread in about 1.5 of 100 cases. Times are medians over batches, and p99 where it says so.
 """
 
@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
@@ -28,6 +29,7 @@ from hotlists.snapshot import Columns, Delta, Snapshot, pack_entries
 from pipeline.batch import ReadBatch
 from pipeline.match.matcher import Matcher
 from plates import alphabet
+from plates.series import COUNTRY_SHARES
 
 T = TypeVar("T")
 
@@ -98,7 +100,7 @@ def _lists(random: np.random.Generator, plan: Plan) -> list[tuple[Hotlist, Colum
 
 
 def _codes(random: np.random.Generator, reads: int) -> NDArray[np.uint8]:
-    keys = traffic.draw_keys(random, reads - reads % BATCH, traffic.COUNTRY_SHARES)
+    keys = traffic.draw_keys(random, reads - reads % BATCH, COUNTRY_SHARES)
     return traffic.read_plates(random, alphabet.unpack(keys), traffic.held_out_confusion(7))
 
 
@@ -112,7 +114,7 @@ def _batches(codes: NDArray[np.uint8], own: NDArray[np.float32] | None, size: in
 def _per_read(matcher: Matcher, codes: NDArray[np.uint8], own: NDArray[np.float32] | None) -> dict[str, float]:
     times, hits = [], 0
     for batch in _batches(codes, own):
-        found, elapsed_s = _timed(lambda batch=batch: matcher.match(batch))
+        found, elapsed_s = _timed(partial(matcher.match, batch))
         times.append(elapsed_s / BATCH * 1e6)
         hits += len(found)
     return {
@@ -125,7 +127,7 @@ def _per_read(matcher: Matcher, codes: NDArray[np.uint8], own: NDArray[np.float3
 
 def _single(matcher: Matcher, codes: NDArray[np.uint8]) -> dict[str, float]:
     batches = list(_batches(codes[:_SINGLE_READS], None, 1))
-    times = [_timed(lambda batch=batch: matcher.match(batch))[1] * 1e3 for batch in batches]
+    times = [_timed(partial(matcher.match, batch))[1] * 1e3 for batch in batches]
     return {"median": float(np.median(times)), "p99": float(np.quantile(times, 0.99))}
 
 
@@ -152,7 +154,7 @@ def _while_building(
 ) -> dict[str, float]:
     """Match batch after batch, alone and while another thread builds an index of the same size."""
     batches = list(_batches(codes, None))
-    quiet = [_timed(lambda batch=batch: matcher.match(batch))[1] * 1e3 for batch in batches]
+    quiet = [_timed(partial(matcher.match, batch))[1] * 1e3 for batch in batches]
     building = threading.Thread(target=lambda: Matcher.aside(Snapshot.join(2, lists)))
     building.start()
     busy: list[float] = []
@@ -203,7 +205,7 @@ def _symspell(entries: list[str], reads: list[str]) -> dict[str, Any]:
     for entry in entries:
         peer.create_dictionary_entry(entry, 1)
     build_s = time.perf_counter() - begin_s
-    times = [_timed(lambda read=read: peer.lookup(read, Verbosity.ALL, 1))[1] * 1e6 for read in reads]
+    times = [_timed(partial(peer.lookup, read, Verbosity.ALL, 1))[1] * 1e6 for read in reads]
     return {
         "read_us": float(np.median(times)),
         "mean_us": float(np.mean(times)),
@@ -218,7 +220,7 @@ def _rapidfuzz(entries: list[str], reads: list[str]) -> dict[str, Any]:
     from rapidfuzz.distance import Levenshtein
 
     times = [
-        _timed(lambda read=read: process.extractOne(read, entries, scorer=Levenshtein.distance, score_cutoff=1))[1]
+        _timed(partial(process.extractOne, read, entries, scorer=Levenshtein.distance, score_cutoff=1))[1]
         for read in reads[:_RAPIDFUZZ_READS]
     ]
     return {"read_us": float(np.median(times)) * 1e6, "reads": len(times)}

@@ -9,6 +9,7 @@ count as equal (0/O and 8/B).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from pipeline.match import kernels
 from pipeline.match.matcher import Matcher
 from plates import alphabet
 from plates.confusion import Confusion
+from plates.series import COUNTRY_SHARES
 
 EQUIVALENT: Final = {
     "0/O, 8/B": ("0O", "8B"),
@@ -54,7 +56,7 @@ class World:
         """Vehicles on no list: codes ``(count, SLOTS)``."""
         keys = np.zeros(0, np.uint64)
         while len(keys) < count:
-            more = traffic.draw_keys(self.random, count - len(keys) + 64, traffic.COUNTRY_SHARES)
+            more = traffic.draw_keys(self.random, count - len(keys) + 64, COUNTRY_SHARES)
             keys = np.concatenate([keys, more[~self.on_list(more)]])
         return alphabet.unpack(keys[:count])
 
@@ -141,17 +143,16 @@ def _of_truth(
 
 def curve(found: NDArray[np.float32], false: NDArray[np.float32]) -> list[dict[str, float]]:
     """Recall and false near-hits per 10,000 reads, for every threshold that changes the latter."""
-    points = []
     ordered = np.sort(found)
-    for threshold in np.unique(np.quantile(false[false > 0], np.linspace(0, 1, 200))).tolist() + [0.9999]:
-        points.append(
-            {
-                "threshold": threshold,
-                "false_per_10000": float((false >= threshold).mean() * 1e4),
-                "recall": float(1 - np.searchsorted(ordered, threshold) / len(ordered)),
-            }
-        )
-    return points
+    steps = np.unique(np.quantile(false[false > 0], np.linspace(0, 1, 200)))
+    return [
+        {
+            "threshold": threshold,
+            "false_per_10000": float((false >= threshold).mean() * 1e4),
+            "recall": float(1 - np.searchsorted(ordered, threshold) / len(ordered)),
+        }
+        for threshold in [*steps.tolist(), 0.9999]
+    ]
 
 
 def at_rate(found: NDArray[np.float32], false: NDArray[np.float32], per_reads: float) -> dict[str, float]:
@@ -189,7 +190,7 @@ def _rules(
 
 
 def measure(entries: int, reads: int, seed: int = 11) -> dict[str, Any]:
-    """Measure recall at one false near-hit per 10,000 reads, beside the rules; text alone, and with probabilities."""
+    """Measure recall at one false near-hit per 10,000 reads, beside the rules: text alone, with probabilities."""
     world = World.of(entries, traffic.held_out_confusion(seed), seed)
     passing = world.unlisted(reads)
     true = world.random.choice(world.listed, max(1000, reads // 10))
@@ -211,8 +212,17 @@ def measure(entries: int, reads: int, seed: int = 11) -> dict[str, Any]:
     return answers
 
 
+def reliabilities(entries: int, reads: int, seed: int) -> dict[str, list[dict[str, float]]]:
+    """`reliability` of text alone and with probabilities, by a reader that the posterior does not know."""
+    reader = traffic.held_out_confusion(seed)
+    return {
+        "text alone": reliability(entries, reads, reader, own=False, seed=seed + 1),
+        "reader's probabilities": reliability(entries, reads, reader, own=True, seed=seed + 1),
+    }
+
+
 def reliability(
-    entries: int, reads: int, reader: Confusion, *, own: bool, seed: int = 12
+    entries: int, reads: int, reader: Confusion, *, own: bool, seed: int
 ) -> list[dict[str, float]]:
     """Among near and exact hits of a posterior, how many are right: traffic in which listed vehicles pass too."""
     world = World.of(entries, reader, seed)
@@ -229,7 +239,7 @@ def reliability(
     right = world.matcher.snapshot.keys[hits.entry_row] == true[rows]
     edges = np.array([0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01])
     bins = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges.tolist()):
         inside = (hits.posterior >= low) & (hits.posterior < high)
         if inside.sum() >= 20:
             bins.append(

@@ -69,7 +69,7 @@ def as_columns(random: np.random.Generator, keys: NDArray[np.uint64]) -> Columns
 
 
 def draw_patterns(random: np.random.Generator, count: int) -> list[str]:
-    """Draw patterns as witnesses give them: a plate with one to three characters forgotten, or with an end that was not seen."""
+    """Draw patterns as witnesses give them: one to three characters forgotten, or an end that was not seen."""
     texts = alphabet.decode(alphabet.unpack(draw_keys(random, count, LISTED_SHARES)))
     patterns = []
     for text in texts:

@@ -116,7 +116,7 @@ class Columns:
         return Columns(**plain, reasons=reasons)
 
     def to_bytes(self) -> bytes:
-        """Serialise without pickle; `from_bytes` is the inverse. A column of one value is written as that value."""
+        """Serialise without pickle; `from_bytes` is the inverse. A column of one value is written once."""
         parts: list[bytes] = []
         counts: dict[str, int] = {}
         for name, array in self._arrays().items():

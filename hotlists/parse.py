@@ -111,7 +111,7 @@ def parse(raw: bytes, name: str) -> Parsed:
 
 
 def parse_lists(raw: bytes, name: str) -> dict[str, Parsed]:
-    """Read a file of several lists, of any length: as `parse`, each row for the list that it names, or else `name`.
+    """Read a file of several lists, however long: as `parse`, each row for the list it names, or else `name`.
 
     Raises
     ------

@@ -30,8 +30,9 @@ _DIGEST_BYTES: Final = 32
 _SPARE_ROWS: Final = 16_384
 _NO_ROWS: Final = np.zeros(0, np.int64)
 _KINDS: Final[dict[str, type[np.generic]]] = {
-    "keys": np.uint64, "is_pattern": np.bool_, "country": np.uint16, "list_row": np.uint16, "stated_priority": np.uint8,
-    "stated_covert": np.bool_, "valid_from_ns": np.int64, "valid_until_ns": np.int64, "reason": np.uint32,
+    "keys": np.uint64, "is_pattern": np.bool_, "country": np.uint16, "list_row": np.uint16,
+    "stated_priority": np.uint8, "stated_covert": np.bool_, "reason": np.uint32,
+    "valid_from_ns": np.int64, "valid_until_ns": np.int64,
 }  # fmt: skip
 
 

@@ -3,15 +3,16 @@
 `neutral` is the prior that holds without data. It says who is taken for whom, from three sources that agree
 on the classes: the letters that registries leave out for being too alike (I, O, Q in Belgium; also C in the
 Netherlands, U in France), the groups that commercial readers offer as "equivalent" (0/O/Q/D, 1/I/L, 8/B, 5/S,
-2/Z, 6/G), and the stroke-level likeness of DIN 1451 and similar capitals (V/Y, U/V, M/N/H/W, P/R/F, E/F, C/G, K/X,
-T/7/1/Y, 4/A, 3/8, 6/8, 9/8). `estimate` learns from labelled pairs and leans on the neutral prior where there are few.
+2/Z, 6/G), and the stroke-level likeness of DIN 1451 and similar capitals (V/Y, U/V, M/N/H/W, P/R/F, E/F, C/G,
+K/X, T/7/1/Y, 4/A, 3/8, 6/8, 9/8). `estimate` learns from labelled pairs and leans on the neutral prior where there
+are few.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,31 +32,11 @@ NEUTRAL_EXTRA: Final = 0.001
 NEUTRAL_SWAP: Final = 0.00005
 _ELSEWHERE: Final = 0.12
 """Share of misreadings that fall outside the look-alikes, spread evenly."""
-_STRONG: Final = (
-    "0O",
-    "0D",
-    "0Q",
-    "OQ",
-    "OD",
-    "DQ",
-    "1I",
-    "1L",
-    "IL",
-    "8B",
-    "5S",
-    "2Z",
-    "6G",
-    "VY",
-    "UV",
-    "MN",
-    "EF",
-    "CG",
-    "17",
-)
+_STRONG: Final = "0O 0D 0Q OQ OD DQ 1I 1L IL 8B 5S 2Z 6G VY UV MN EF CG 17"
 _WEAK: Final = (
-    "1T", "7T", "4A", "38", "68", "89", "B3", "56", "S8", "NH", "MH", "MW", "NW", "PR", "PF", "FT", "KX", "XY", "TY",
-    "7Z", "27", "IT", "JI", "OC", "0C", "C6", "GO", "UJ", "U0", "BR", "BE", "HK", "3S", "9P", "0G", "UD", "LE", "69",
-)  # fmt: skip
+    "1T 7T 4A 38 68 89 B3 56 S8 NH MH MW NW PR PF FT KX XY TY 7Z 27 IT JI OC 0C C6 GO UJ U0 "
+    "BR BE HK 3S 9P 0G UD LE 69"
+)
 
 
 class ConfusionFileError(ValueError):
@@ -127,8 +108,8 @@ def neutral() -> Confusion:
     """The documented prior that holds without data."""
     alike = np.zeros((COUNT, COUNT))
     for weight, pairs in ((1.0, _STRONG), (0.35, _WEAK)):
-        for one, other in pairs:
-            a, b = alphabet.CHARACTERS.index(one), alphabet.CHARACTERS.index(other)
+        for pair in pairs.split():
+            a, b = (alphabet.CHARACTERS.index(each) for each in pair)
             alike[a, b] = alike[b, a] = weight
     share = alike / np.maximum(alike.sum(axis=1, keepdims=True), 1.0)
     spread = (1.0 - share.sum(axis=1, keepdims=True)) + _ELSEWHERE
@@ -191,7 +172,7 @@ def _swapped(seen: str, true: str, slot: int) -> bool:
     return seen[slot] == true[slot + 1] and seen[slot + 1] == true[slot]
 
 
-def read_pairs(path: Path, normalise: Sequence[str] = ("seen", "true")) -> list[tuple[str, str]]:
+def read_pairs(path: Path, columns: tuple[str, str] = ("seen", "true")) -> list[tuple[str, str]]:
     """Read a CSV of labelled pairs with the columns ``seen`` and ``true``.
 
     Raises
@@ -201,15 +182,15 @@ def read_pairs(path: Path, normalise: Sequence[str] = ("seen", "true")) -> list[
     ConfusionFileError
         A column is missing.
     """
-    from plates.normalise import normalise as normalised
+    from plates.normalise import normalise
 
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
-        lacking = [name for name in normalise if name not in (reader.fieldnames or ())]
+        lacking = [name for name in columns if name not in (reader.fieldnames or ())]
         if lacking:
             raise ConfusionFileError(f"{path}: line 1: no column {' and no column '.join(lacking)}")
-        rows = [(row[normalise[0]] or "", row[normalise[1]] or "") for row in reader]
-    return list(zip(normalised([seen for seen, _ in rows]), normalised([true for _, true in rows]), strict=True))
+        rows = [(row[columns[0]] or "", row[columns[1]] or "") for row in reader]
+    return list(zip(normalise([seen for seen, _ in rows]), normalise([true for _, true in rows]), strict=True))
 
 
 def _framed(inner: NDArray[np.float64]) -> NDArray[np.float64]:

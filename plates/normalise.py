@@ -6,8 +6,8 @@ What becomes of what:
   decimal digits of any script 0 to 9;
 - diacritics on Latin letters are taken off, and a stroke through one: plates are registered without them in
   nearly every country's exchange format;
-- Greek and Cyrillic letters become the Latin letter that they look like (А В Е К М Н О Р С Т У Х, Α Β Ε Ζ Η Ι Κ Μ Ν
-  Ο Ρ Τ Υ Χ): the Convention on Road Traffic (Vienna 1968, annex 2) has plates show Latin letters, so that
+- Greek and Cyrillic letters become the Latin letter that they look like (А В Е К М Н О Р С Т У Х, Α Β Ε Ζ Η Ι Κ Μ
+  Ν Ο Ρ Τ Υ Χ): the Convention on Road Traffic (Vienna 1968, annex 2) has plates show Latin letters, so that
   countries with another alphabet use those that both share. Letters without such a twin are left out;
 - separators, spaces and everything else are left out;
 - the characters of the blue band (``B``, ``NL``, ``EU``, ...) in front of a plate are left out when the text as a
@@ -125,7 +125,7 @@ def _without_band(texts: list[str]) -> list[str]:
 
 
 def _behind(text: str, sign: str) -> str:
-    """What stands behind ``EU``, a sign, or both; empty when the text does not begin so, or the rest is too long."""
+    """What stands behind ``EU``, a sign, or both; empty when the text does not begin so or the rest is long."""
     rest = text.removeprefix("EU")
     if not (rest if sign else text).startswith(sign or "EU"):
         rest = text

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Final
 
 COUNTRY_SHARES: Final[dict[str, float]] = {
-    "BE": 0.80, "NL": 0.06, "FR": 0.05, "DE": 0.035, "LU": 0.01, "PL": 0.01, "GB": 0.005, "RO": 0.005, "ES": 0.004,
+    "BE": 0.785, "NL": 0.06, "FR": 0.05, "DE": 0.035, "LU": 0.01, "PL": 0.01, "GB": 0.005, "RO": 0.005, "ES": 0.004,
     "IT": 0.004, "BG": 0.003, "LT": 0.003, "CZ": 0.002, "PT": 0.002, "HU": 0.0015, "SK": 0.001, "AT": 0.001,
     "CH": 0.001, "DK": 0.001, "SE": 0.001, "UA": 0.001, "IE": 0.0005, "SI": 0.0005, "HR": 0.0005, "RS": 0.0005,
     "LV": 0.0005, "EE": 0.0005, "FI": 0.0003, "NO": 0.0003, "GR": 0.0003, "TR": 0.0005, "MD": 0.0002,
@@ -116,6 +116,7 @@ SERIES: Final[tuple[tuple[str, str, str, float], ...]] = (
     ("DE", "2-2-4, 3-1-4", "xxxxnddd", 0.14),
     ("DE", "3-2-2", "xxxxxnd", 0.03),
     ("DE", "3-2-3", "xxxxxndd", 0.06),
+    ("DE", "electric, short", "xxxndE", 0.01),
     ("DE", "electric", "xxxnddE", 0.03),
     ("DE", "electric, longer", "xxxxnddE", 0.04),
     ("LU", "two letters", "lldddd", 0.93),

@@ -135,12 +135,12 @@ def table() -> SeriesTable:
 
 
 def plausible(codes: NDArray[np.uint8], country: str = "") -> NDArray[np.bool_]:
-    """Say which texts fit a series, of `country` (ISO alpha-2) or of any: codes ``(N, SLOTS)`` to bool ``(N,)``."""
+    """Say which texts fit a series of `country` (ISO alpha-2), or any: codes ``(N, SLOTS)`` to bool ``(N,)``."""
     fits = table().fits(codes)
     if country:
         packed = ord(country[0]) << 8 | ord(country[1]) if len(country) == 2 else 0
         fits = fits[:, table().country == packed]
-    found: NDArray[np.bool_] = fits.any(axis=1)
+    found: NDArray[np.bool_] = np.any(fits, axis=1)
     return found
 
 

@@ -1,6 +1,7 @@
 """The slowest obvious matcher and posterior: loops over reads, entries, series and slots, on tuples of codes.
 
-It shares tables of data (series, confusion, priors) with the fast one, and not a line of its code. Slow is the point.
+It shares tables of data (series, confusion, priors) with the fast one, and no line of its code. Slow is the
+point.
 """
 
 from __future__ import annotations

@@ -118,7 +118,8 @@ class Background:
             weight=np.array([weight for _, weight in ordered], np.float64),
             edits=np.array([edits for (_, edits), _ in ordered], np.uint8),
             starts=np.searchsorted(lengths, np.arange(alphabet.SLOTS + 2)),
-            unknown=each_length / float(len(alphabet.CHARACTERS)) ** np.arange(alphabet.SLOTS + 1),
+            unknown=each_length
+            * float(len(alphabet.CHARACTERS)) ** -np.arange(alphabet.SLOTS + 1, dtype=np.float64),
         )
 
     @property

@@ -14,10 +14,10 @@ without the character at i   without that at i + 1        the two changed places
 ============================ ============================ ==================================================
 
 (The symmetric deletes of W. Garbe's SymSpell, with the slot and the character that was taken out kept beside
-each item.) That is eight lookups for a plate of seven, however many entries there are. Items are two columns: 16 bits
-that decide nearly everything (fingerprint, slot, character: the price of the edit follows from these and the
-read alone), and the entry's row, which is only fetched for what is likely enough. Two substitutions
-are found by making every first one that is likely enough. Patterns: `pipeline.match.patterns`.
+each item.) That is eight lookups for a plate of seven, however many entries there are. Items are two columns: 16
+bits that decide nearly everything (fingerprint, slot, character: the price of the edit follows from these and the
+read alone), and the entry's row, which is only fetched for what is likely enough. Two substitutions are found by
+making every first one that is likely enough. Patterns: `pipeline.match.patterns`.
 
 An index is a base and a side. Applying a delta builds a new small side and shares the base.
 """
@@ -140,7 +140,8 @@ class Index:
                     found.append(_two(segment, keys[part], pairs))
                 parts += [(start, each) for each in found if len(each)]
         if not parts:
-            return Candidates(*(np.zeros(0, kind) for kind in (np.int64, np.int64, np.uint8, np.float32)))
+            nobody = np.zeros(0, np.int64)
+            return Candidates(nobody, nobody, np.zeros(0, np.uint8), np.zeros(0, np.float32))
         joined = Candidates(
             np.concatenate([each.read_row + start for start, each in parts]),
             np.concatenate([each.entry_row for _, each in parts]),
@@ -155,7 +156,8 @@ class Index:
         """Find the entries whose plate or pattern is written exactly so: rows of `keys`, and entry rows."""
         nothing = np.zeros((len(keys), alphabet.SLOTS), np.int32)
         never = np.full(len(keys), np.inf, np.float32)
-        scores = Scores(np.zeros((1, 64), np.float32), nothing, never, never, never, never, never)
+        unasked = np.zeros((0, 2))
+        scores = Scores(np.zeros((1, 64), np.float32), nothing, never, never, never, unasked, unasked)
         found = self.candidates(keys, scores, np.zeros(8, np.float32))
         found = found.chosen(found.edit == kernels.EXACT)
         asked, rows = [found.read_row], [found.entry_row]

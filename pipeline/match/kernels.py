@@ -7,7 +7,7 @@ mixed with signed integers it would silently become floating point.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import numba
 import numpy as np
@@ -59,7 +59,7 @@ _U32: Final = np.uint64(32)
 
 def compiled(function: F) -> F:
     """Compile with numba, kept on disk between processes, without the GIL."""
-    return numba.njit(cache=True, nogil=True, boundscheck=False)(function)  # type: ignore[no-any-return]
+    return cast(F, numba.njit(cache=True, nogil=True, boundscheck=False)(function))
 
 
 @compiled
@@ -243,7 +243,7 @@ def scan_probes(
             tag = np.uint64(tags[item])
             if tag >> _U10 != wanted:
                 continue
-            slot = np.int64((tag >> _U6) & _U15)
+            slot = int((tag >> _U6) & _U15)
             code = tag & _U63
             edit = edit_of(keys[row], slots[probe, 0], slots[probe, 1], slot, code)
             if edit < 0:
@@ -277,7 +277,7 @@ def confirm(kept: int, plan: Plan, found: Found, rows: NDArray[np.uint32], entry
     true = 0
     for each in range(kept):
         probe, entry = pairs[each, 0], pairs[each, 1]
-        slot = np.int64(edits[each, 1])
+        slot = int(edits[each, 1])
         text = probes[probe, 0]
         if slot != WHOLE:
             text = inserted(text, slot, np.uint64(edits[each, 2]))

@@ -124,7 +124,7 @@ class Matcher:
         return float(self._rates.max())
 
     def candidates(self, batch: ReadBatch) -> Candidates:
-        """Find every entry at one edit, however unlikely, and every pattern: by text alone, whatever its list says."""
+        """Find every entry at one edit, however unlikely, and every pattern, whatever list and country say."""
         scores = self._scoring.prepare(batch, self.rate, 0.0)
         return self.index.candidates(batch.keys, scores, self._scoring.prices)
 

@@ -77,8 +77,8 @@ def load_hotlist(path: Path, threshold: float | None, warn: Callable[[str], None
     except (OSError, FileError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
     for parsed in lists.values():
-        for error in parsed.errors:
-            warn(f"{path}: line {error.row}: {error.column or 'row'} {error.value!r}: {error.reason}")
+        for refused in parsed.errors:
+            warn(f"{path}: line {refused.row}: {refused.column or 'row'} {refused.value!r}: {refused.reason}")
     if not any(parsed.entries for parsed in lists.values()):
         raise ConfigurationError(f"{path}: no row holds an entry that can be used")
     given: dict[str, Any] = {} if threshold is None else {"threshold": threshold}

@@ -1,8 +1,8 @@
 """Plates that a witness gave in part: ``?`` is one character, ``*`` any run. A whole batch against all patterns.
 
 For reads of one length, a pattern is a choice of slots that must be equal and what must stand there: a mask and
-a value. ``*`` is written out: one mask for each way in which its runs can fill the length. What is left is a lookup
-of ``key & mask`` for each distinct mask of the read's length, of which there are few however many patterns
+a value. ``*`` is written out: one mask for each way in which its runs can fill the length. What is left is a
+lookup of ``key & mask`` for each distinct mask of the read's length, of which there are few however many patterns
 there are, and never more than two to the length.
 """
 
@@ -73,7 +73,7 @@ class PatternTable:
         # Runs can fill a length in two ways that ask the same: "*?" is "?*".
         again = np.zeros(len(row), np.bool_)
         again[1:] = ~first[1:] & (value[1:] == value[:-1]) & (row[1:] == row[:-1])
-        length, mask, value, row, first = (each[~again] for each in (length, mask, value, row, first))
+        length, mask, value, row, first = length[~again], mask[~again], value[~again], row[~again], first[~again]
         starts = np.append(np.flatnonzero(first), len(row))
         words = 1 << max(4, int(np.ceil(np.log2(max(1, len(row)) * _BITS_PER_ITEM / 64))))
         bits = np.zeros(words, np.uint64)

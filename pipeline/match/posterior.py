@@ -175,7 +175,7 @@ class Posterior:
         emission, rows, off = self._emission, batch.codes.astype(np.int32), self._off
         shift = self._shift(batch)
         if batch.probabilities is not None:
-            emission, rows, off = self._with_own(batch)
+            emission, rows, off = self._with_own(batch.codes, batch.probabilities)
             shift[(rows >= len(self._emission)).any(axis=1)] = 0.0
         floor, floor_two = np.empty((2, len(batch)), np.float32)
         unlisted = np.full((len(batch), 2), np.nan)
@@ -186,14 +186,15 @@ class Posterior:
         _weigh(reads, background.series, background.tables, bounds, pairs, (floor, floor_two, unlisted))
         return Scores(emission, rows, shift, floor, floor_two, unlisted, off)
 
-    def _with_own(self, batch: ReadBatch) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
+    def _with_own(
+        self, codes: NDArray[np.uint8], probabilities: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
         """The emission with a row for each slot that has probabilities of its own, and which row that is."""
-        assert batch.probabilities is not None
         first = len(self._emission)
-        emission = np.empty((first + batch.codes.size, 64), np.float32)
+        emission = np.empty((first + codes.size, 64), np.float32)
         emission[:first] = self._emission
-        rows = batch.codes.astype(np.int32)
-        used = _own_emission(batch.codes, batch.probabilities, self._turned, emission, rows)
+        rows = codes.astype(np.int32)
+        used = _own_emission(codes, probabilities, self._turned, emission, rows)
         off = np.full((used, len(self.background.size)), np.nan)
         off[:first] = self._off
         return emission[:used], rows, off
@@ -206,7 +207,8 @@ class Posterior:
         sure = np.clip(batch.confidence, low, high) ** (1.0 / np.maximum(1, alphabet.lengths(batch.codes)))
         usual = self.confusion.error
         shift = np.log((1.0 - sure) / sure) - np.log(usual / (1.0 - usual))
-        return np.nan_to_num(np.clip(shift, -_SHIFT_RANGE, _SHIFT_RANGE), nan=0.0).astype(np.float32)
+        bounded: NDArray[np.float64] = np.nan_to_num(np.clip(shift, -_SHIFT_RANGE, _SHIFT_RANGE), nan=0.0)
+        return bounded.astype(np.float32)
 
     def probabilities(
         self, batch: ReadBatch, scores: Scores, found: Candidates, snapshot: Snapshot, rates: NDArray[np.float64]
@@ -380,13 +382,13 @@ def _best_rate(
 ) -> float:
     """The largest rate among the entries of the same text: they are one vehicle."""
     keys, _, rates = entries
-    best = rates[each]
+    best = float(rates[each])
     other = each
     while other > first and keys[other - 1] == keys[each]:
         other -= 1
     while other < last and keys[other] == keys[each]:
         if edit[other] != PATTERN:
-            best = max(best, rates[other])
+            best = max(best, float(rates[other]))
         other += 1
     return best
 
