@@ -29,7 +29,7 @@ def recall_figure(recall: dict[str, Any]) -> str:
     """Recall of misread listed vehicles over false near-hits per 10,000 reads, and the rules as points."""
     lines = [
         Line(label, [(each["false_per_10000"], each["recall"]) for each in recall[name]["curve"]])
-        for name, label in (("text", "posterior, text alone"), ("probabilities", "posterior, reader's probabilities"))
+        for name, label in (("text", "posterior, text alone"), ("probabilities", "posterior, reader's own"))
     ]
     lines += [Line(name, [(each["false_per_10000"], each["recall"])]) for name, each in recall["rules"].items()]
     title = f"One character misread, {recall['entries']:,} entries"

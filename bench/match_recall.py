@@ -221,9 +221,7 @@ def reliabilities(entries: int, reads: int, seed: int) -> dict[str, list[dict[st
     }
 
 
-def reliability(
-    entries: int, reads: int, reader: Confusion, *, own: bool, seed: int
-) -> list[dict[str, float]]:
+def reliability(entries: int, reads: int, reader: Confusion, *, own: bool, seed: int) -> list[dict[str, float]]:
     """Among near and exact hits of a posterior, how many are right: traffic in which listed vehicles pass too."""
     world = World.of(entries, reader, seed)
     rate = world.matcher.rate

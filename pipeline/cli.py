@@ -169,6 +169,9 @@ def match(
     threshold: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Posterior from which a near match is a hit.")
     ] = None,
+    confusion: Annotated[
+        Path | None, typer.Option(help="A table that `lik confusion estimate` made; default: the neutral one.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per hit.")] = False,
 ) -> None:
     """Match a file of reads against a hotlist file, without a broker. What is not taken is told on stderr."""
@@ -178,7 +181,7 @@ def match(
 
     tally = offline.Tally()
     snapshot = offline.load_hotlist(hotlist, threshold, _warn)
-    for hit in offline.match_file(snapshot, reads, _warn, tally):
+    for hit in offline.match_file(snapshot, reads, offline.load_scoring(confusion), _warn, tally):
         if as_json:
             _say(msgspec.json.encode(hit).decode())
         else:

@@ -14,7 +14,7 @@ import numpy as np
 
 from hotlists.snapshot import Snapshot
 from pipeline.batch import ReadBatch
-from pipeline.match import background, posterior
+from pipeline.match import background, posterior, weighing
 from plates import alphabet, syntax
 from plates.confusion import Confusion
 
@@ -103,7 +103,7 @@ class Reading:
         clipped = [rest if value == 0 else value / max(1.0, total) for value in clipped]
         column = [float(self.table.matrix[true, code]) for true in LETTERS]
         return [
-            posterior.OWN_TRUST * value + (1 - posterior.OWN_TRUST) * usual / sum(column)
+            weighing.OWN_TRUST * value + (1 - weighing.OWN_TRUST) * usual / sum(column)
             for value, usual in zip(clipped, column, strict=True)
         ]
 

@@ -198,7 +198,8 @@ def unlisted_of(
         code = np.int64(character(key, slot))
         row = emission_row[slot]
         if np.isnan(off[row, 0]):
-            off[row] = 0.0
+            for kind in range(len(size)):
+                off[row, kind] = 0.0
             for true in range(1, _LAST + 1):
                 chance = np.exp(np.float64(emission[row, true]))
                 for kind in range(len(size)):

@@ -33,7 +33,8 @@ from numpy.typing import NDArray
 from hotlists.snapshot import Snapshot
 from pipeline.match import kernels
 from pipeline.match.patterns import PatternTable
-from pipeline.match.posterior import PATTERN, Candidates, Scores
+from pipeline.match.posterior import Candidates, Scores
+from pipeline.match.weighing import PATTERN
 from plates import alphabet
 
 _ITEMS_PER_BUCKET: Final = 5

@@ -285,7 +285,7 @@ def confirm(kept: int, plan: Plan, found: Found, rows: NDArray[np.uint32], entry
             continue
         pairs[true, 0] = spans[probe, 0]
         pairs[true, 1] = entry
-        edits[true] = edits[each]
+        edits[true, 0] = edits[each, 0]
         ratios[true] = ratios[each]
         true += 1
     return true

@@ -14,7 +14,8 @@ from hotlists.snapshot import Delta, Snapshot
 from pipeline.batch import KIND_EXACT, KIND_NEAR, KIND_PATTERN, HitBatch, ReadBatch
 from pipeline.match import kernels, posterior
 from pipeline.match.index import Index
-from pipeline.match.posterior import PATTERN, Candidates, Posterior
+from pipeline.match.posterior import Candidates, Posterior
+from pipeline.match.weighing import PATTERN
 from plates import alphabet
 
 _KIND_OF_EDIT: Final = np.full(8, KIND_NEAR, np.uint8)

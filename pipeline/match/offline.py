@@ -19,8 +19,11 @@ from hotlists.parse import FileError, parse_lists
 from hotlists.snapshot import Snapshot
 from pipeline.batch import KINDS, ReadBatch, lay_out, pack_country
 from pipeline.errors import ConfigurationError
+from pipeline.match import posterior
 from pipeline.match.matcher import Matcher
-from plates import alphabet
+from pipeline.match.posterior import Posterior
+from plates import alphabet, confusion
+from plates.confusion import ConfusionFileError
 from plates.normalise import normalise
 
 _BATCH: Final = 4096
@@ -85,7 +88,27 @@ def load_hotlist(path: Path, threshold: float | None, warn: Callable[[str], None
     return Snapshot.build(1, [(Hotlist(name=name, **given), parsed.entries) for name, parsed in lists.items()])
 
 
-def match_file(snapshot: Snapshot, path: Path, warn: Callable[[str], None], tally: Tally) -> Iterator[HitLine]:
+def load_scoring(path: Path | None) -> Posterior:
+    """Make the posterior of a confusion table; of the neutral one when there is no file.
+
+    Raises
+    ------
+    ConfigurationError
+        The file cannot be read, or is no confusion table.
+    """
+    if path is None:
+        return posterior.default()
+    try:
+        return Posterior(confusion.load(path))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    except ConfusionFileError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def match_file(
+    snapshot: Snapshot, path: Path, scoring: Posterior, warn: Callable[[str], None], tally: Tally
+) -> Iterator[HitLine]:
     """Match a file of reads, NDJSON or CSV, a few thousand at a time; count in `tally`.
 
     Raises
@@ -93,7 +116,7 @@ def match_file(snapshot: Snapshot, path: Path, warn: Callable[[str], None], tall
     ConfigurationError
         The file cannot be read.
     """
-    matcher = Matcher(snapshot)
+    matcher = Matcher(snapshot, scoring)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = _read_lines(file, path, warn, tally)

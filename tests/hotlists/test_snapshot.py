@@ -18,7 +18,9 @@ from hotlists.snapshot import Columns, Snapshot, SnapshotFileError, SnapshotHold
 OPEN = Hotlist(name="gestolen", priority=Priority.LOW)
 ENTRIES = [
     HotlistEntry(plate="1ABC123", country="BE", reason="Diefstal", valid_from_ns=5, valid_until_ns=9),
-    HotlistEntry(plate="2D?F*", reason="Geseind — zie dossier", priority=Priority.CRITICAL, handling=Handling.COVERT),
+    HotlistEntry(
+        plate="2D?F*", reason="Geseind — zie dossier", priority=Priority.CRITICAL, handling=Handling.COVERT
+    ),
     HotlistEntry(plate="AB123CD", reason="Diefstal"),
 ]
 
@@ -45,7 +47,7 @@ def test_a_row_says_what_its_entry_says() -> None:
     always, for_ever = snapshots.ALWAYS_NS, snapshots.FOR_EVER_NS
     assert rows_of(snapshot) == [
         ("1ABC123", "gestolen", "BE", Priority.LOW, Handling.OPEN, 5, 9, "Diefstal"),
-        ("2D?F*", "gestolen", "", Priority.CRITICAL, Handling.COVERT, always, for_ever, "Geseind — zie dossier"),
+        ("2D?F*", "gestolen", "", Priority.CRITICAL, Handling.COVERT, always, for_ever, "Geseind — dossier"),
         ("AB123CD", "gestolen", "", Priority.LOW, Handling.OPEN, always, for_ever, "Diefstal"),
     ]
     assert snapshot.is_pattern.tolist() == [False, True, False]
@@ -102,7 +104,11 @@ def test_bytes_cut_short_anywhere_are_refused() -> None:
 
 
 def test_the_copy_on_disk(tmp_path: Path) -> None:
-    lists = [(OPEN, ENTRIES), (Hotlist(name="b", threshold=0.9), [HotlistEntry(plate="9ZZZ999")]), (Hotlist(name="c"), [])]
+    lists = [
+        (OPEN, ENTRIES),
+        (Hotlist(name="b", threshold=0.9), [HotlistEntry(plate="9ZZZ999")]),
+        (Hotlist(name="c"), []),
+    ]
     snapshot = Snapshot.build(7, lists)
     path = tmp_path / "folder" / "snapshot.bin"
     snapshots.save(snapshot, path)

@@ -42,7 +42,8 @@ def test_no_pairs_is_the_prior() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "true", "rate"), [("1BC123", "1ABC123", "missed"), ("11ABC123", "1ABC123", "extra"), ("1BAC123", "1ABC123", "swap")]
+    ("seen", "true", "rate"),
+    [("1BC123", "1ABC123", "missed"), ("11ABC123", "1ABC123", "extra"), ("1BAC123", "1ABC123", "swap")],
 )
 def test_other_slips_are_counted_as_what_they_are(seen: str, true: str, rate: str) -> None:
     learnt, same = confusion.estimate([(seen, true)] * 5000), confusion.estimate([(true, true)] * 5000)
@@ -63,7 +64,9 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     assert (loaded.missed, loaded.extra, loaded.swap) == (table.missed, table.extra, table.swap)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "kruispunt-confusion-1", "characters": "AB", "matrix": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": "kruispunt-confusion-1", "characters": "AB", "matrix": []}']
+)
 def test_another_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "table.json"
     path.write_text(text)

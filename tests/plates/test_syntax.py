@@ -72,7 +72,9 @@ def test_the_bits_say_what_a_regular_expression_says() -> None:
     for row, length in enumerate(random.integers(0, 11, len(codes))):
         codes[row, length:] = alphabet.PAD
     for row, series in enumerate(syntax.all_series()):
-        codes[row, : len(series.slots)] = alphabet.encode(["".join(slot[-1] for slot in series.slots)])[0, : len(series.slots)]
+        codes[row, : len(series.slots)] = alphabet.encode(["".join(slot[-1] for slot in series.slots)])[
+            0, : len(series.slots)
+        ]
         codes[row, len(series.slots) :] = alphabet.PAD
     expected = [
         [bool(re.fullmatch("".join(f"[{slot}]" for slot in series.slots), text)) for series in syntax.all_series()]
