@@ -214,7 +214,7 @@ def _match_one(
             continue
         likely = reading.likelihood(entry, how)
         floor = floors[1] if how == "two" else floors[0]
-        if how == "exact" or likely >= floor:
+        if how == "exact" or likely >= max(floor, 1e-300):
             listed.append((entry_row, entry, how, likely))
     return _weigh(snapshot, row, reading, rate, listed, patterns) if listed or patterns else []
 

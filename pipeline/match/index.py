@@ -122,7 +122,7 @@ class Index:
         keys
             uint64 ``(N,)``.
         scores, prices
-            From `Posterior.prepare` and `Posterior.prices`. A floor of minus infinity keeps every candidate.
+            From `Posterior.prepare` and `Posterior.prices`.
         substitutions
             1, or 2 to look for two misread characters as well.
 

@@ -96,7 +96,9 @@ class PatternTable:
                 keys, self.group_of_length, self.masks, self.starts, self.values, self.rows, self.filter, found
             )
             if count <= room:
-                return found[:count, 0], found[:count, 1]
+                # A pattern with runs may fit in two ways: "*0*" fits 00 twice.
+                pairs = np.unique(found[:count], axis=0) if count > 1 else found[:count]
+                return pairs[:, 0], pairs[:, 1]
             room = count
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
 

@@ -36,6 +36,7 @@ all unlisted traffic does."""
 
 _CONFIDENCE_RANGE: Final = (0.05, 0.999)
 _SHIFT_RANGE: Final = 3.0
+_NO_ODDS: Final = -1e30
 _LAST: Final = len(alphabet.CHARACTERS)
 _CODES: Final = slice(1, _LAST + 1)
 
@@ -148,7 +149,7 @@ class Posterior:
         rate
             The largest rate of any list.
         threshold
-            The lowest threshold of any list; 0 keeps every candidate.
+            The lowest threshold of any list; 0 keeps every candidate that is possible at all.
         pairs
             Whether two substitutions will be looked for.
         """
@@ -228,9 +229,9 @@ class Posterior:
 
 
 def _log_odds(threshold: float) -> float:
-    """Minus infinity for a threshold of 0: everything takes part."""
+    """For a threshold of 0 so low that everything takes part but what is impossible."""
     sure = min(threshold, 1.0 - 1e-9)
-    return float(np.log(sure / (1.0 - sure))) if sure > 0.0 else -np.inf
+    return float(np.log(sure / (1.0 - sure))) if sure > 0.0 else _NO_ODDS
 
 
 @cache
