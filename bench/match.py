@@ -158,7 +158,7 @@ def _while_building(
     building = threading.Thread(target=lambda: Matcher.aside(Snapshot.join(2, lists)))
     building.start()
     busy: list[float] = []
-    while building.is_alive():
+    while building.is_alive() or not busy:
         busy.append(_timed(lambda: matcher.match(batches[len(busy) % len(batches)]))[1] * 1e3)
     building.join()
     p99, p99_busy = float(np.quantile(quiet, 0.99)), float(np.quantile(busy, 0.99))

@@ -144,7 +144,8 @@ def _of_truth(
 def curve(found: NDArray[np.float32], false: NDArray[np.float32]) -> list[dict[str, float]]:
     """Recall and false near-hits per 10,000 reads, for every threshold that changes the latter."""
     ordered = np.sort(found)
-    steps = np.unique(np.quantile(false[false > 0], np.linspace(0, 1, 200)))
+    some = false[false > 0]
+    steps = np.unique(np.quantile(some, np.linspace(0, 1, 200))) if len(some) else some
     return [
         {
             "threshold": threshold,
