@@ -102,7 +102,14 @@ async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], No
 
     closing = asyncio.create_task(close_streams())
     try:
-        await serve(app, settings.console_host, settings.console_port, stop=stop, ready=ready)
+        await serve(
+            app,
+            settings.console_host,
+            settings.console_port,
+            stop=stop,
+            ready=ready,
+            trusted_proxies=settings.console_trusted_proxies,
+        )
     finally:
         await _end([closing])
 

@@ -43,6 +43,7 @@ _META: Final = "lik:hotlists"
 _LIVE: Final = "lik:hotlists:live"
 _VERSION: Final = "lik:hotlists:version"
 _CHANGES: Final = "lik:hotlists:changes"
+_NORMALISED: Final = re.compile(r"[0-9A-Z?*]{1,10}\Z")
 
 # A script is one step to everybody else. Its version is milliseconds since the epoch and more than the one
 # before, so that it grows even when Redis has lost what it held.
@@ -87,6 +88,13 @@ return version
 
 class HotlistError(ValueError):
     """A list's name is not allowed, there is no such list or version, or Redis does not hold it whole."""
+
+
+def _check(name: str, entries: Sequence[HotlistEntry]) -> None:
+    """Refuse a plate that is not normalised: cut to fit or read as another, it would be a hit on someone else."""
+    for number, entry in enumerate(entries):
+        if not _NORMALISED.match(entry.plate):
+            raise HotlistError(f"entry {number} of the upload to {name!r}: its plate is not normalised")
 
 
 class HotlistStore:
@@ -153,9 +161,10 @@ class HotlistStore:
         Raises
         ------
         HotlistError
-            There is no such list, or Redis has lost a part of the upload meanwhile.
+            There is no such list, a plate is not normalised, or Redis has lost a part of the upload meanwhile.
         """
         await self.get(name)
+        await asyncio.to_thread(_check, name, entries)
         raw = await asyncio.to_thread(_pack, name, entries)
         number = int(await self._redis.incr(f"lik:hotlist:{name}:next"))
         key = f"lik:hotlist:{name}:v{number}"

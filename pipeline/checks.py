@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from hotlists.entry import SHORTEST_PLATE
 from pipeline.cameras import Camera
 from pipeline.model import PlateRead, RejectReason
 from plates.alphabet import SLOTS
 
-SHORTEST_PLATE: Final = 2
 _PLATE: Final = re.compile(r"[0-9A-Z]*\Z")
 
 

@@ -143,8 +143,9 @@ async def _replay(source: str, speed: float | None, camera: str) -> None:
         sent = await demo.replay(demo.Recording(folder), settings, gateway, speed=speed)
         _say(f"{sent[0]} frames and {sent[1]} feed messages sent")
         return
+    # Opened first: a path that is wrong needs no broker to say so.
+    opened = frames.open_source(source, camera=camera)
     async with Publisher(settings) as publisher:
-        opened = frames.open_source(source, camera=camera)
         count = await frames.replay(publisher, opened, speed=speed, start_ns=time.time_ns())
         await publisher.flush()
     _say(f"{count} frames sent")

@@ -8,6 +8,7 @@ import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,7 @@ from pipeline.ingest import frames
 from pipeline.replay import load_feed, replay_feed
 from pipeline.settings import Settings
 from pipeline.topics import Publisher
-from plates.normalise import normalise
+from plates.normalise import normalise, normalise_pattern
 
 SEES_ALL = Viewer(name="demo", roles=frozenset({"operator", "covert"}))
 
@@ -80,18 +81,19 @@ class Recording:
         return [msgspec.json.decode(line, type=TruthLine) for line in raw if line.strip()]
 
     def expected(self) -> set[Expected]:
-        """Derive the alerts that must come: one per listed vehicle that passed, per list and zone."""
+        """Derive the alerts that must come: one per entry that a vehicle which passed fits, and per zone."""
         cameras = load_cameras(self.cameras)
         with (self.folder / "hotlist.csv").open(newline="", encoding="utf-8") as file:
             listed = [(row["list"], row["plate"]) for row in csv.DictReader(file)]
-        plates = normalise([plate for _, plate in listed])
+        plates = normalise_pattern([plate for _, plate in listed])
         passed = self.truth()
         seen = list(zip(passed, normalise([line.plate for line in passed]), strict=True))
         return {
             Expected(name, plate, cameras[line.camera].area)
             for (name, _), plate in zip(listed, plates, strict=True)
             for line, text in seen
-            if text == plate
+            # A plate holds no character that means something to fnmatch but ? and *, and these mean the same.
+            if fnmatchcase(text, plate)
         }
 
     def duration_s(self) -> float:
@@ -159,10 +161,11 @@ async def replay(
 ) -> tuple[int, int]:
     """Replay frames and feed together; return how many frames and how many feed messages were sent.
 
-    At recorded speed the recording begins now. At full speed (`speed` None) it ended just now, so that no
+    At recorded speed the recording begins now. Faster than that (None: at full speed) it ends now, so that no
     capture is in the future.
     """
-    start_ns = time.time_ns() - (int((recording.duration_s() + 1) * 1e9) if speed is None else 0)
+    ahead = 1.0 if speed is None else max(0.0, 1 - 1 / speed)
+    start_ns = time.time_ns() - int(ahead * (recording.duration_s() + 1) * 1e9)
     lines = load_feed(recording.folder / "feed.ndjson")
     async with Publisher(settings) as publisher:
         source = frames.folder(recording.folder / "frames")

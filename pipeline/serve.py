@@ -27,13 +27,29 @@ class _Server(uvicorn.Server):
             self._ready()
 
     async def serve_until_told(self) -> None:
-        await self._serve()
+        """Serve; where uvicorn would end the process, raise: a task's SystemExit breaks the loop apart."""
+        try:
+            await self._serve()
+        except SystemExit as error:
+            address = f"{self.config.host}:{self.config.port}"
+            raise ConfigurationError(f"cannot listen on {address}; is another program using it?") from error
 
 
 async def serve(
-    app: Any, host: str, port: int, *, stop: asyncio.Event, ready: Callable[[], None] = lambda: None
+    app: Any,
+    host: str,
+    port: int,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[], None] = lambda: None,
+    trusted_proxies: str = "",
 ) -> None:
     """Serve `app` on ``host:port`` until `stop` is set.
+
+    Parameters
+    ----------
+    trusted_proxies
+        Addresses or networks, comma separated, whose ``X-Forwarded-For`` is believed.
 
     Raises
     ------
@@ -48,8 +64,8 @@ async def serve(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_S,
-        # Behind deploy's own proxy alone; nobody else's X-Forwarded-For is believed.
-        proxy_headers=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
     )
     server = _Server(config, ready)
     serving = asyncio.ensure_future(server.serve_until_told())
@@ -59,9 +75,6 @@ async def serve(
     finally:
         stopping.cancel()
         server.should_exit = True
-    try:
-        await serving
-    except SystemExit as error:
-        raise ConfigurationError(f"cannot listen on {host}:{port}; is another program using it?") from error
+    await serving
     if not stop.is_set():
         raise ConfigurationError(f"cannot serve on {host}:{port}; is another program using it?")

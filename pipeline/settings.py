@@ -64,6 +64,11 @@ class Settings(BaseSettings):
         SecretStr(""), description="Key that signs sessions; empty: a random one at each start."
     )
     console_secure_cookies: bool = Field(False, description="Cookies over HTTPS only; set it behind TLS.")
+    console_trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of proxies before the console, comma separated: what they say of where "
+        "a request came from is believed. Empty: nobody is.",
+    )
     admin_token: SecretStr = Field(
         SecretStr(""), description="API token of the admin endpoint (hotlists); empty: tokens are refused."
     )

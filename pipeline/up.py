@@ -76,7 +76,7 @@ async def run(options: Options, say: Say = print) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    main = asyncio.create_task(_run(options, say, stop))
+    main = asyncio.create_task(_run(options, say))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({main, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if not main.done():
@@ -95,18 +95,18 @@ async def run(options: Options, say: Say = print) -> int:
     return code
 
 
-async def _run(options: Options, say: Say, stop: asyncio.Event) -> int:
+async def _run(options: Options, say: Say) -> int:
     recording = Recording(options.recording) if options.recording else None
+    if options.once and recording is None:
+        raise ConfigurationError("--once needs a recording: give --demo or --recording FOLDER")
     async with stack(options, recording, say) as running:
-        if options.once:
-            if recording is None:
-                raise UnavailableError("--once needs a recording: give --demo or --recording FOLDER")
+        if options.once and recording is not None:
             return await _once(running, recording, options, say)
         _greet(running, options, say)
         if recording is not None:
             await _live_demo(running, recording, say)
-        else:
-            await stop.wait()
+        # Ended by being cancelled, and by nothing else: two ends would cut each other short.
+        await asyncio.get_running_loop().create_future()
     return 0
 
 
@@ -118,7 +118,7 @@ async def stack(options: Options, recording: Recording | None, say: Say) -> Asyn
         if recording is not None:
             folder = Path(services.enter_context(tempfile.TemporaryDirectory(prefix="kruispunt-")))
         else:
-            folder = load_settings().state_dir
+            folder = load_settings().state_dir.resolve()
             folder.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, **_environment(options, recording, folder, services, say)}
         log_path = folder / "workers.log"

@@ -76,7 +76,7 @@ def described(field: FieldInfo) -> tuple[str, str]:
         case bool():
             default = str(field.default).lower()
         case _:
-            default = str(field.default)
+            default = str(field.default) or "(empty)"
     return kind, default
 
 

@@ -27,6 +27,7 @@ from pipeline import telemetry, topics
 from pipeline.alerts import rir
 from pipeline.alerts.routing import recipients
 from pipeline.alerts.store import AlertStore
+from pipeline.alerts.transport import make_transport
 from pipeline.errors import UnavailableError
 from pipeline.model import Alert, Hit, MessageError, RejectReason, Sighting, decode, derive_id
 from pipeline.settings import Settings
@@ -206,10 +207,12 @@ def create_app(settings: Settings, store: AlertStore, publisher: Publisher) -> f
         broker_session_timeout=10.0,
         broker_heartbeat_interval=1.0,
         consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=settings.kafka_max_message_bytes,
         # Logging is this process's own.
         loghandlers=[],
         logging_config=None,
     )
+    app.transport = make_transport(app, settings)
     hits = app.topic(topics.HITS, key_serializer="raw", value_serializer="raw")
     windows = app.Table("windows", partitions=settings.kafka_partitions, key_type=str, value_type=Window)
     stage = AlertStage(settings, store, publisher, windows)

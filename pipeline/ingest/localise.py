@@ -1,11 +1,16 @@
 """Frames to plate boxes, and rectified patches.
 
-A plate is a patch of close upright strokes: gradients across, joined by a closing wider than the gaps between
-characters, bounded by a rectangle of a plate's proportion. Several scales find near and far plates.
+A plate is a line of dark characters on a light field: marks of a character's proportion, equally high, on one
+straight line, close to each other. Marks come from a threshold against the neighbourhood's mean, at two sizes
+of neighbourhood, so that near and far plates, in shadow or flash, stand out alike.
+
+What it does not find: light characters on a dark field, plates of two lines as one, and plates whose characters
+are lower than `MIN_CHARACTER_PX` when the frame is scaled to `_WORK_WIDTH_PX`.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,13 +25,31 @@ from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
 MIN_SIDE_PX: Final = 16
 MAX_PIXELS: Final = 50_000_000
 MAX_PLATES: Final = 8
+MIN_CHARACTER_PX: Final = 9
 
 _WORK_WIDTH_PX: Final = 1280
-_MIN_PROPORTION: Final = 2.2
-_MAX_PROPORTION: Final = 8.0
-_MIN_STROKES: Final = 0.10
-_CLOSINGS_PX: Final = (13, 25, 41)
-_OVERLAP: Final = 0.3
+_MAX_CHARACTER_PX: Final = 120
+# Size of a neighbourhood, and how much darker than its mean ink is there, in grey levels.
+_THRESHOLDS: Final = ((25, 14), (61, 30))
+# Width per height of one character; two that touch are still a mark.
+_PROPORTION: Final = (0.10, 1.7)
+_FILLED: Final = (0.18, 0.97)
+_MAX_MARKS: Final = 800
+# All as shares of a character's height: equally high, on one line, no farther apart than a dash or a seal.
+_HEIGHT_RATIO: Final = 1.22
+_MAX_RISE: Final = 0.30
+_MAX_GAP: Final = 1.35
+_MAX_OVERLAP: Final = 0.15
+_MIN_MARKS: Final = 4
+_MAX_MARKS_A_LINE: Final = 12
+_MAX_UNEVEN: Final = 0.09
+# Over a whole line: a row of windows is evener than any plate, but its marks are full and far apart.
+_MAX_MEDIAN_FILLED: Final = 0.82
+_MAX_MEDIAN_GAP: Final = 0.62
+# What a character's height is of its plate's, and the margin beside the outer ones as a share of that height.
+_CHARACTER_SHARE: Final = 0.70
+_SIDE_MARGIN: Final = 0.8
+_OVERLAP: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +75,10 @@ class Detections:
 
 
 def decode_image(data: bytes) -> NDArray[np.uint8]:
-    """Decode JPEG, PNG or whatever OpenCV reads into RGB uint8 ``(H, W, 3)``, turned as its EXIF says.
+    """Decode JPEG or PNG into RGB uint8 ``(H, W, 3)``, turned as its EXIF says; transparency is dropped.
+
+    The size is read from the header first: an image of a few kB can claim gigabytes of pixels. A JPEG that
+    breaks off is decoded as far as it goes, because a plate may be on what came.
 
     Raises
     ------
@@ -61,18 +87,46 @@ def decode_image(data: bytes) -> NDArray[np.uint8]:
     """
     if not data:
         raise FrameError("the image is empty", reason="not_an_image")
+    size = image_size(data)
+    if size is None:
+        raise FrameError("the bytes are no image; send JPEG or PNG", reason="not_an_image")
+    width, height = size
+    if min(height, width) < MIN_SIDE_PX:
+        raise FrameError(f"the image is {width}x{height} pixels; a plate needs more", reason="image_size")
+    if height * width > MAX_PIXELS:
+        raise FrameError(f"the image is {width}x{height} pixels; at most {MAX_PIXELS}", reason="image_size")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise FrameError(f"the image cannot be decoded: {error.err}", reason="not_an_image") from error
     if image is None:
-        raise FrameError("the bytes are no image; send JPEG or PNG", reason="not_an_image")
-    height, width = image.shape[:2]
-    if min(height, width) < MIN_SIDE_PX:
-        raise FrameError(f"the image is {width}x{height} pixels; a plate needs more", reason="image_size")
-    if height * width > MAX_PIXELS:
-        raise FrameError(f"the image is {width}x{height} pixels; at most {MAX_PIXELS}", reason="image_size")
+        raise FrameError("the image is damaged and cannot be decoded; send it again", reason="not_an_image")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height as a JPEG's or PNG's header states them; None when it is neither, or has no header."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return struct.unpack(">II", data[16:24]) if data[12:16] == b"IHDR" and len(data) >= 24 else None
+    return _jpeg_size(data) if data[:2] == b"\xff\xd8" else None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Walk the segments to the frame header (SOF, ISO/IEC 10918-1 B.2.2)."""
+    at = 2
+    while at + 9 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        # SOF0 to SOF15, without the markers between them that are no frame header.
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+            return width, height
+        at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
+    return None
 
 
 class Localiser:
@@ -84,15 +138,16 @@ class Localiser:
 
     def _find(self, frame: NDArray[np.uint8]) -> Detections:
         scale = min(1.0, _WORK_WIDTH_PX / frame.shape[1])
-        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
-        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-        across = np.abs(cv2.Sobel(cv2.GaussianBlur(grey, (3, 3), 0), cv2.CV_32F, 1, 0))
-        strokes = (across > max(60.0, float(np.percentile(across, 97)))).astype(np.uint8) * 255
-        found = [each for width in _CLOSINGS_PX for each in _candidates(strokes, width)]
+        # Red ink on white (Belgium) is dark in green, black on yellow (Netherlands) too.
+        green = np.ascontiguousarray(frame[:, :, 1])
+        if scale < 1:
+            smaller = cv2.resize(green, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            green = np.asarray(smaller, np.uint8)
+        found = [line for size, depth in _THRESHOLDS for line in _lines(_marks(green, size, depth))]
         found.sort(key=lambda each: -each[1])
         kept: list[tuple[NDArray[np.float32], float]] = []
         for corners, score in found:
-            if all(_iou(corners, other) < _OVERLAP for other, _ in kept):
+            if all(_overlap(corners, other) < _OVERLAP for other, _ in kept):
                 kept.append((corners, score))
             if len(kept) == MAX_PLATES:
                 break
@@ -112,50 +167,105 @@ def rectify(frame: NDArray[np.uint8], corners: NDArray[np.float32]) -> NDArray[n
     patches = np.empty((len(corners), size[1], size[0], 3), np.uint8)
     for row, quad in enumerate(corners):
         matrix = cv2.getPerspectiveTransform(np.ascontiguousarray(quad), target)
-        patches[row] = cv2.warpPerspective(frame, matrix, size, flags=cv2.INTER_LINEAR)
+        patches[row] = cv2.warpPerspective(
+            frame, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
     return patches
 
 
-def _candidates(strokes: NDArray[np.uint8], width_px: int) -> list[tuple[NDArray[np.float32], float]]:
-    """Rectangles of a plate's proportion that are full of strokes: corners ``(4, 2)`` and score."""
-    kernel = np.ones((max(3, width_px // 4), width_px), np.uint8)
-    closed = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, kernel)
-    closed = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((5, 9), np.uint8))
-    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+def _marks(green: NDArray[np.uint8], neighbourhood_px: int, depth: int) -> NDArray[np.float32]:
+    """Dark marks of a character's proportion: float32 ``(M, 5)``, x, y, w, h, share filled, from left to right."""
+    smooth = cv2.GaussianBlur(green, (3, 3), 0)
+    ink = cv2.adaptiveThreshold(
+        smooth, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, neighbourhood_px, depth
+    )
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=4)
+    boxes = stats[1:].astype(np.float32)
+    width, height, area = boxes[:, 2], boxes[:, 3], boxes[:, 4]
+    filled = area / (width * height)
+    likely = (
+        (height >= MIN_CHARACTER_PX)
+        & (height <= _MAX_CHARACTER_PX)
+        & (width >= _PROPORTION[0] * height)
+        & (width <= _PROPORTION[1] * height)
+        & (filled >= _FILLED[0])
+        & ((filled <= _FILLED[1]) | (width < 0.4 * height))
+    )
+    found = np.column_stack([boxes[:, :4], filled])[likely]
+    if len(found) > _MAX_MARKS:
+        found = found[np.argsort(-found[:, 3])[:_MAX_MARKS]]
+    ordered: NDArray[np.float32] = found[np.argsort(found[:, 0], kind="stable")]
+    return ordered
+
+
+def _lines(marks: NDArray[np.float32]) -> list[tuple[NDArray[np.float32], float]]:
+    """Lines of marks: each line's corners ``(4, 2)`` and its score, 0 to 1."""
+    if len(marks) < _MIN_MARKS:
+        return []
+    follower = _followers(marks)
+    begins = np.setdiff1d(np.arange(len(marks)), follower)
     found = []
-    for contour in contours:
-        area = cv2.contourArea(contour)
-        if area < 300:
-            continue
-        rectangle = cv2.minAreaRect(contour)
-        corners = _ordered(cv2.boxPoints(rectangle))
-        width = float(np.linalg.norm(corners[1] - corners[0]))
-        height = float(np.linalg.norm(corners[3] - corners[0]))
-        if height < 8 or not _MIN_PROPORTION <= width / height <= _MAX_PROPORTION:
-            continue
-        full = area / (width * height)
-        x, y, w, h = cv2.boundingRect(contour)
-        density = float(strokes[y : y + h, x : x + w].mean()) / 255
-        if density < _MIN_STROKES:
-            continue
-        # A plate is about 4.7 times as wide as high, full of ink, and its outline is a rectangle.
-        proportion = np.exp(-((np.log(width / height / 4.4)) ** 2) / 0.4)
-        found.append((corners, float(np.clip(full * proportion * min(1.0, density / 0.3), 0, 1))))
+    for begin in begins:
+        line = [int(begin)]
+        while (following := int(follower[line[-1]])) >= 0:
+            line.append(following)
+        if _MIN_MARKS <= len(line) <= _MAX_MARKS_A_LINE:
+            plate = _outline(marks[line])
+            if plate is not None:
+                found.append(plate)
     return found
 
 
-def _ordered(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Corners from the top left clockwise, for a rectangle that lies rather than stands."""
-    by_height = points[np.argsort(points[:, 1])]
-    top = by_height[:2][np.argsort(by_height[:2, 0])]
-    low = by_height[2:][np.argsort(-by_height[2:, 0])]
-    return np.concatenate([top, low]).astype(np.float32)
+def _followers(marks: NDArray[np.float32]) -> NDArray[np.int64]:
+    """For each mark the row of the next on its line, or -1; no mark follows two."""
+    x, y, w, h, _ = marks.T
+    height = np.minimum(h[:, None], h[None, :])
+    gap = (x[None, :] - (x + w)[:, None]) / height
+    rise = np.abs((y + h / 2)[None, :] - (y + h / 2)[:, None]) / height
+    ratio = h[None, :] / h[:, None]
+    fits = (
+        (gap > -_MAX_OVERLAP)
+        & (gap < _MAX_GAP)
+        & (rise < _MAX_RISE)
+        & (ratio < _HEIGHT_RATIO)
+        & (ratio > 1 / _HEIGHT_RATIO)
+        & (x[None, :] > x[:, None])
+    )
+    distance = np.where(fits, gap + rise, np.inf)
+    follower = np.where(np.isfinite(distance.min(axis=1)), distance.argmin(axis=1), -1)
+    for row in np.unique(follower[follower >= 0]):
+        rivals = np.flatnonzero(follower == row)
+        follower[rivals[distance[rivals, row] > distance[rivals, row].min()]] = -1
+    return follower.astype(np.int64)
 
 
-def _iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Overlap of the upright boxes around two quads."""
+def _outline(line: NDArray[np.float32]) -> tuple[NDArray[np.float32], float] | None:
+    """Corners of the plate around a line of marks, and how even the line is; None when it is no line."""
+    x, y, w, h, filled = line.T
+    height = float(np.median(h))
+    gap = float(np.median(x[1:] - (x + w)[:-1])) / height
+    if np.median(filled) > _MAX_MEDIAN_FILLED or gap > _MAX_MEDIAN_GAP:
+        return None
+    middle_x, middle_y = x + w / 2, y + h / 2
+    slope, offset = np.polyfit(middle_x, middle_y, 1)
+    uneven = float(np.abs(middle_y - (slope * middle_x + offset)).mean()) / height
+    if uneven > _MAX_UNEVEN or abs(slope) > 0.35:
+        return None
+    margin = _SIDE_MARGIN * height
+    along = np.array([1.0, slope]) / np.hypot(1.0, slope)
+    down = np.array([-along[1], along[0]]) * height / _CHARACTER_SHARE / 2
+    left, right = float(x.min()) - margin, float((x + w).max()) + margin
+    begin, end = np.array([left, slope * left + offset]), np.array([right, slope * right + offset])
+    corners = np.array([begin - down, end - down, end + down, begin + down], np.float32)
+    spread = float(np.abs(h - height).mean()) / height
+    score = min(1.0, len(line) / 8) * float(np.exp(-uneven / 0.12 - spread / 0.25))
+    return corners, score
+
+
+def _overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Share of the smaller of the upright boxes around two quads that is also in the other."""
     low = np.maximum(one.min(axis=0), other.min(axis=0))
     high = np.minimum(one.max(axis=0), other.max(axis=0))
     shared = float(np.prod(np.maximum(0, high - low)))
-    areas = sum(float(np.prod(quad.max(axis=0) - quad.min(axis=0))) for quad in (one, other))
-    return shared / (areas - shared) if areas > shared else 1.0
+    smaller = min(float(np.prod(quad.max(axis=0) - quad.min(axis=0))) for quad in (one, other))
+    return shared / smaller if smaller > 0 else 1.0

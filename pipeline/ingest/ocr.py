@@ -18,37 +18,17 @@ from plates import alphabet
 
 PATCH_HEIGHT_PX: Final = 64
 PATCH_WIDTH_PX: Final = 256
-GLYPH_HEIGHT_PX: Final = PATCH_HEIGHT_PX
 MODEL: Final = Path(__file__).parent / "models" / "glyphs.npz"
 
 _GRID_HEIGHT: Final = 20
 _GRID_WIDTH: Final = 14
 # A character's box, as shares of the patch. Dashes are lower, the frame and the euro band larger.
-_MIN_HEIGHT: Final = 0.45
-_MAX_HEIGHT: Final = 0.95
-_MAX_WIDTH: Final = 0.20
-_ALIGNMENT: Final = 0.22
-
-
-def glyph_features(glyph: NDArray[np.uint8], height_px: float) -> NDArray[np.float32]:
-    """Features of one glyph for the classifier.
-
-    Parameters
-    ----------
-    glyph
-        uint8 ``(H, W)``, ink bright on dark, cut to its box.
-    height_px
-        Its height on a patch of `PATCH_HEIGHT_PX`.
-
-    Returns
-    -------
-    float32 ``(282,)``: a grid of 20x14 of the glyph stretched to its box, its proportion, and its height.
-    """
-    grid = cv2.resize(glyph, (_GRID_WIDTH, _GRID_HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low, high = grid.min(), grid.max()
-    grid = (grid - low) / (high - low) if high > low else np.zeros_like(grid)
-    shape = [glyph.shape[1] / glyph.shape[0], height_px / PATCH_HEIGHT_PX]
-    return np.concatenate([grid.ravel(), np.array(shape, np.float32)])
+_MIN_HEIGHT: Final = 0.50
+_MAX_HEIGHT: Final = 0.92
+_MIN_WIDTH: Final = 0.02
+_MAX_WIDTH: Final = 0.30
+_OFF_CENTRE: Final = 0.18
+_ALIGNMENT: Final = 0.15
 
 
 class Reader:
@@ -76,23 +56,25 @@ class Reader:
 
         Returns
         -------
-        A batch of N reads with probabilities; one without a character found has no codes and confidence 0.
+        A batch of N reads with probabilities. One without a character, or with more than a plate can have, has
+        no codes, no probabilities and confidence 0.
         """
         count = len(patches)
         rows: list[int] = []
         slots: list[int] = []
         features: list[NDArray[np.float32]] = []
         for row, patch in enumerate(patches):
-            for slot, (glyph, height) in enumerate(segment(patch)[: alphabet.SLOTS]):
-                rows.append(row)
-                slots.append(slot)
-                features.append(glyph_features(glyph, height))
+            glyphs = segment(patch)
+            if len(glyphs) > alphabet.SLOTS:
+                continue
+            rows += [row] * len(glyphs)
+            slots += range(len(glyphs))
+            features += [glyph_features(glyph, width) for glyph, width in glyphs]
         probabilities = np.zeros((count, alphabet.SLOTS, len(alphabet.CHARACTERS) + 1), np.float32)
         probabilities[:, :, alphabet.PAD] = 1.0
         if features:
-            shares = self._classify(np.array(features, np.float32))
             probabilities[rows, slots, alphabet.PAD] = 0.0
-            probabilities[rows, slots, 1:] = shares
+            probabilities[rows, slots, 1:] = self._classify(np.array(features, np.float32))
         codes = probabilities.argmax(axis=2).astype(np.uint8)
         found = codes.any(axis=1)
         confidence = np.where(found, probabilities.max(axis=2).prod(axis=1), 0.0).astype(np.float32)
@@ -109,28 +91,47 @@ class Reader:
 
 
 def segment(patch: NDArray[np.uint8]) -> list[tuple[NDArray[np.uint8], float]]:
-    """Cut a patch into its characters, left to right: each ink-bright glyph, and its height in pixels."""
+    """Cut a patch into its characters, left to right.
+
+    Returns
+    -------
+    Each glyph, uint8 ``(H, W)``, ink bright on dark, cut to its box; and its width as a share of the median
+    width on this patch, which tells 1 from I and 0 from O however the patch was stretched.
+    """
     # Red ink on white (Belgium) is dark in green, black on yellow (Netherlands) too.
     dark = 255 - patch[:, :, 1]
-    enlarged = cv2.resize(dark, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    enlarged = np.asarray(cv2.resize(dark, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
     _, ink = cv2.threshold(enlarged, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     height, width = ink.shape
-    count, _, boxes, _ = cv2.connectedComponentsWithStats(ink, connectivity=4)
-    likely = [
-        box
-        for box in boxes[1:count]
-        if _MIN_HEIGHT * height <= box[3] <= _MAX_HEIGHT * height
-        and box[2] <= _MAX_WIDTH * width
-        and box[0] > 0
-        and box[0] + box[2] < width
-    ]
-    if not likely:
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=4)
+    x, y, w, h = stats[1:, :4].T
+    likely = (
+        (h >= _MIN_HEIGHT * height)
+        & (h <= _MAX_HEIGHT * height)
+        & (w >= _MIN_WIDTH * width)
+        & (w <= _MAX_WIDTH * width)
+        & (np.abs(y + h / 2 - height / 2) <= _OFF_CENTRE * height)
+        & (x > 0)
+        & (x + w < width)
+    )
+    if not likely.any():
         return []
-    # Characters stand on one line and are equally high; seals and rivets are not.
-    middle = np.median([box[3] for box in likely])
-    likely = [box for box in likely if abs(box[3] - middle) <= _ALIGNMENT * middle]
-    likely.sort(key=lambda box: int(box[0]))
-    return [
-        (enlarged[y : y + h, x : x + w], h / 2)
-        for x, y, w, h in (tuple(int(each) for each in box[:4]) for box in likely)
-    ]
+    # Characters are equally high; seals, rivets and pieces of the frame are not.
+    middle = np.median(h[likely])
+    boxes = stats[1:, :4][likely & (np.abs(h - middle) <= _ALIGNMENT * middle)]
+    boxes = boxes[np.argsort(boxes[:, 0], kind="stable")]
+    typical = float(np.median(boxes[:, 2]))
+    return [(enlarged[y : y + h, x : x + w], w / typical) for x, y, w, h in boxes.tolist()]
+
+
+def glyph_features(glyph: NDArray[np.uint8], relative_width: float) -> NDArray[np.float32]:
+    """Features of one glyph of `segment` for the classifier.
+
+    Returns
+    -------
+    float32 ``(281,)``: a grid of 20x14 of the glyph stretched to its box, 0 to 1, and its relative width.
+    """
+    grid = cv2.resize(glyph, (_GRID_WIDTH, _GRID_HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)
+    low, high = grid.min(), grid.max()
+    grid = (grid - low) / (high - low) if high > low else np.zeros_like(grid)
+    return np.append(grid.ravel(), np.float32(relative_width))

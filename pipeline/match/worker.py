@@ -8,7 +8,8 @@ The order, for each batch, is what makes it at-least-once:
 4. commit the batch's offsets.
 
 A fall before 4 means that the batch is matched again; hit ids are derived from read and entry, so the same
-hits come out. A failing 3 seeks back and tries again.
+hits come out. A failing 3 seeks back and tries again. A failing 4 changes nothing: the next commit, or the
+worker that has the partitions now, makes up for it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, NamedTuple, TypeAlias
 
+import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 from numpy.typing import NDArray
 
+from hotlists.entry import COUNTRIES, Handling
 from hotlists.snapshot import Snapshot
 from pipeline import telemetry, topics
 from pipeline.batch import KINDS, HitBatch, ReadBatch, pack_country
@@ -32,7 +37,18 @@ from pipeline.checks import check_read
 from pipeline.errors import UnavailableError
 from pipeline.match.loader import SnapshotLoader
 from pipeline.match.matcher import Matcher
-from pipeline.model import EntryRef, Hit, MessageError, PlateRead, ReadKind, RejectReason, decode, derive_id
+from pipeline.model import (
+    LAST_NS,
+    EntryRef,
+    Hit,
+    MessageError,
+    PlateRead,
+    ReadKind,
+    RejectReason,
+    decode,
+    derive_id,
+    encode,
+)
 from pipeline.settings import Settings
 from pipeline.telemetry import Stamp
 from pipeline.topics import Publisher
@@ -41,10 +57,34 @@ from plates import alphabet
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 0.5
+TAKE_MS: Final = 200
+"""How long the worker waits for reads before it looks whether it must stop."""
+MAX_READ_BYTES: Final = 32_768
+"""Largest read, its patch aside. One with all 36 characters for each slot has some 12 kB."""
+_ENVELOPE_BYTES: Final = 1024
+"""What Kafka adds to a message: key, header, batch."""
 _KINDS: Final = [ReadKind(kind) for kind in KINDS]
-_CODE_OF: Final = {character: code for code, character in enumerate(alphabet.CHARACTERS, 1)}
+_NO_CHARACTER: Final = -1
+_CODE_OF: Final = {
+    "": alphabet.PAD,
+    **{character.lower(): code for code, character in enumerate(alphabet.CHARACTERS, 1)},
+    **{character: code for code, character in enumerate(alphabet.CHARACTERS, 1)},
+}
+_COUNTRY_OF: Final = {code: pack_country(code) for code in COUNTRIES} | {
+    code.lower(): pack_country(code) for code in COUNTRIES
+}
 
-Records = Mapping[TopicPartition, Sequence[ConsumerRecord[Any, Any]]]
+Record: TypeAlias = ConsumerRecord[Any, Any]
+
+
+class Refused(NamedTuple):
+    """A message that is not matched."""
+
+    record: Record
+    reason: RejectReason
+    detail: str
+    read: PlateRead | None = None
+    """What it was, where that could be read."""
 
 
 async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
@@ -53,143 +93,213 @@ async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], No
     worker_id = f"{socket.gethostname()}-{os.getpid()}"
     consumer = topics.consumer(settings, topics.READS)
     async with SnapshotLoader(settings, worker_id) as loader, Publisher(settings) as publisher, consumer:
-        while not consumer.assignment():
+        stage = MatchStage(settings, cameras, publisher)
+        while not consumer.assignment() and not stop.is_set():
             await asyncio.sleep(0.01)
         ready()
-        stopped = asyncio.ensure_future(stop.wait())
         while not stop.is_set():
-            taking = asyncio.ensure_future(
-                consumer.getmany(timeout_ms=200, max_records=settings.match_batch_reads)
+            taken: Mapping[TopicPartition, Sequence[Record]] = await consumer.getmany(
+                timeout_ms=TAKE_MS, max_records=settings.match_batch_reads
             )
-            await asyncio.wait({taking, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            records: Records = await taking
-            if records:
-                await _handle(records, consumer, publisher, loader.matcher, cameras, settings)
+            if taken:
+                await _take(taken, consumer, stage, loader.matcher)
 
 
-async def _handle(
-    records: Records,
+async def _take(
+    taken: Mapping[TopicPartition, Sequence[Record]],
     consumer: AIOKafkaConsumer,
-    publisher: Publisher,
+    stage: MatchStage,
     matcher: Matcher,
-    cameras: Mapping[str, Camera],
-    settings: Settings,
 ) -> None:
+    """Have a batch matched, and commit it; or seek back to its begin, to take it again."""
     try:
-        reads = await _decode(records, publisher, cameras, settings)
-        taken_ns = telemetry.now_ns()
-        telemetry.BATCH.labels("match").observe(len(reads))
-        batch = to_batch(reads)
-        hits = matcher.match(batch)
-        trails = await _send(reads, hits, matcher.snapshot, publisher, cameras, taken_ns)
-        await publisher.flush()
+        await stage.take(list(chain.from_iterable(taken.values())), matcher)
     except UnavailableError as error:
         log.warning("hits are not taken (%s); the batch is matched again", error)
-        for partition, taken in records.items():
-            consumer.seek(partition, taken[0].offset)
+        for partition, records in taken.items():
+            # What another worker was given meanwhile is that worker's to match.
+            if partition in consumer.assignment():
+                consumer.seek(partition, records[0].offset)
         await asyncio.sleep(RETRY_S)
         return
-    budgets = telemetry.budgets_ms(settings)
-    for trail in trails:
-        telemetry.observe(trail, ("match", "read_to_hit"), budgets)
-    telemetry.MESSAGES.labels("match", "read").inc(len(reads))
-    telemetry.MESSAGES.labels("match", "hit").inc(len(hits))
-    await consumer.commit()
+    try:
+        await consumer.commit()
+    except KafkaError as error:
+        log.warning("offsets are not committed (%s); reads may be matched twice", type(error).__name__)
 
 
-async def _decode(
-    records: Records, publisher: Publisher, cameras: Mapping[str, Camera], settings: Settings
-) -> list[PlateRead]:
-    """Decode a batch; what is no read, or may not be matched, is rejected with its offset."""
-    reads: list[PlateRead] = []
-    now_ns = telemetry.now_ns()
-    for taken in records.values():
-        for record in taken:
+class MatchStage:
+    """What happens to a batch of reads; `run` feeds it and commits."""
+
+    def __init__(self, settings: Settings, cameras: Mapping[str, Camera], publisher: Publisher) -> None:
+        self._settings = settings
+        self._cameras = cameras
+        self._publisher = publisher
+        self._budgets = telemetry.budgets_ms(settings)
+
+    async def take(self, records: Sequence[Record], matcher: Matcher) -> None:
+        """Match a batch; returns when Kafka has acknowledged every hit and every reject of it.
+
+        What cannot be handled must not keep back what is behind it: the batch is then halved until the one
+        message is found, which goes to ``anpr.rejects``.
+
+        Raises
+        ------
+        UnavailableError
+            Kafka did not acknowledge all. Take the batch again: ids are stable.
+        """
+        try:
+            await self._match(records, matcher)
+        except UnavailableError:
+            raise
+        except Exception as error:
+            # By its type alone: what it says may hold a plate.
+            log.error("%d reads could not be matched: %s", len(records), type(error).__name__)
+            if len(records) > 1:
+                half = len(records) // 2
+                await self.take(records[:half], matcher)
+                await self.take(records[half:], matcher)
+                return
+            detail = f"{type(error).__name__} in the match stage"
+            await self._reject(Refused(records[0], RejectReason.FAILED, detail))
+            await self._publisher.flush()
+
+    async def _match(self, records: Sequence[Record], matcher: Matcher) -> None:
+        taken_ns = telemetry.now_ns()
+        reads, refused = self.decode(records, taken_ns)
+        hits = self._hits(reads, matcher.match(to_batch(reads)), matcher.snapshot, taken_ns)
+        # All of them before the first is sent: what falls over here is then not sent twice.
+        messages = [self._fitting(hit) for hit in hits]
+        for each in refused:
+            await self._reject(each)
+        for hit, message in zip(hits, messages, strict=True):
+            await self._publisher.send_bytes(topics.HITS, message, key=hit.entry.entry_id)
+        await self._publisher.flush()
+        for hit in hits:
+            telemetry.observe(hit.trail, ("match", "read_to_hit"), self._budgets)
+        telemetry.BATCH.labels("match").observe(len(reads))
+        telemetry.MESSAGES.labels("match", "read").inc(len(reads))
+        telemetry.MESSAGES.labels("match", "hit").inc(len(hits))
+
+    def decode(self, records: Sequence[Record], now_ns: int) -> tuple[list[PlateRead], list[Refused]]:
+        """Decode a batch: the reads that may be matched, and what is no read, or may not be, with the reason."""
+        reads: list[PlateRead] = []
+        refused: list[Refused] = []
+        tolerance_s = self._settings.future_tolerance_s
+        for record in records:
+            value = record.value or b""
             try:
-                read = decode(record.value or b"", PlateRead)
+                read = decode(value, PlateRead)
             except MessageError as error:
-                await publisher.reject(
-                    RejectReason.UNREADABLE, str(error), stage="match", payload=record.value or b"", record=record
-                )
+                refused.append(Refused(record, RejectReason.UNREADABLE, str(error)))
                 continue
-            refused = check_read(read, cameras, now_ns=now_ns, tolerance_s=settings.future_tolerance_s)
-            if refused is None:
+            if len(value) > MAX_READ_BYTES and len(value) - _in_base64(read.patch) > MAX_READ_BYTES:
+                detail = f"larger than {MAX_READ_BYTES} bytes, its patch aside"
+                refused.append(Refused(record, RejectReason.UNREADABLE, detail, read))
+                continue
+            why = check_read(read, self._cameras, now_ns=now_ns, tolerance_s=tolerance_s)
+            if why is None:
                 reads.append(read)
             else:
-                reason, detail = refused
-                await publisher.reject(
-                    reason,
-                    detail,
-                    stage="match",
-                    payload=record.value or b"",
-                    camera=read.camera[:80],
-                    source=read.source,
-                    record=record,
-                )
-    return reads
+                refused.append(Refused(record, *why, read))
+        return reads, refused
+
+    async def _reject(self, refused: Refused) -> None:
+        read = refused.read
+        await self._publisher.reject(
+            refused.reason,
+            refused.detail[:500],
+            stage="match",
+            payload=refused.record.value or b"",
+            camera=read.camera[:80] if read else "",
+            source=read.source[:80] if read else "",
+            record=refused.record,
+        )
+
+    def _hits(self, reads: Sequence[PlateRead], found: HitBatch, snapshot: Snapshot, taken_ns: int) -> list[Hit]:
+        """Make the hits of a batch: one for each read and entry, though a list may name a plate twice."""
+        hits: dict[str, Hit] = {}
+        for number in range(len(found)):
+            read = reads[int(found.read_row[number])]
+            entry = _entry_ref(snapshot, int(found.entry_row[number]))
+            hit_id = derive_id("hit", read.read_id, entry.entry_id)
+            if hit_id in hits and _severity(hits[hit_id].entry) >= _severity(entry):
+                continue
+            trail = telemetry.stamped(_plausible(read.trail), Stamp.READ_TAKEN, taken_ns)
+            hits[hit_id] = Hit(
+                hit_id=hit_id,
+                read=read,
+                entry=entry,
+                kind=_KINDS[int(found.kind[number])],
+                edits=int(found.edits[number]),
+                posterior=float(found.posterior[number]),
+                snapshot_version=found.snapshot_version,
+                zone=self._cameras[read.camera].area,
+                trail=telemetry.stamped(trail, Stamp.HIT_SENT),
+            )
+        return list(hits.values())
+
+    def _fitting(self, hit: Hit) -> bytes:
+        """Encode a hit; without the patch where it would be larger than Kafka takes: the hit is what counts.
+
+        Raises
+        ------
+        ValueError
+            It is too large even so.
+        """
+        limit_bytes = self._settings.kafka_max_message_bytes - _ENVELOPE_BYTES
+        raw = encode(hit)
+        if len(raw) > limit_bytes:
+            read = msgspec.structs.replace(hit.read, patch=None)
+            raw = encode(msgspec.structs.replace(hit, read=read))
+        if len(raw) > limit_bytes:
+            raise ValueError(f"a hit of {len(raw)} bytes; see LIK_KAFKA_MAX_MESSAGE_BYTES")
+        return raw
 
 
 def to_batch(reads: Sequence[PlateRead]) -> ReadBatch:
-    """Turn reads into columns, once."""
-    confidence = [np.nan if read.confidence is None else read.confidence for read in reads]
+    """Turn reads into columns, once.
+
+    What a source says beyond sense is taken as not said: a country that is none, a confidence outside 0 to 1.
+    """
+    codes = alphabet.encode([read.plate for read in reads])
+    confidence = np.array([np.nan if read.confidence is None else read.confidence for read in reads], np.float64)
+    confidence[~((confidence >= 0.0) & (confidence <= 1.0))] = np.nan
     return ReadBatch.of(
-        alphabet.encode([read.plate for read in reads]),
+        codes,
         np.array([read.captured_at_ns for read in reads], np.int64),
-        country=np.array([pack_country(read.country.upper()) for read in reads], np.uint16),
-        confidence=np.array(confidence, np.float32),
-        probabilities=_probabilities(reads),
+        country=np.array([_COUNTRY_OF.get(read.country, 0) for read in reads], np.uint16),
+        confidence=confidence.astype(np.float32),
+        probabilities=_probabilities(reads, codes),
     )
 
 
-def _probabilities(reads: Sequence[PlateRead]) -> NDArray[np.float32] | None:
-    """Lay the reads' own character probabilities out per slot; None when no read has them."""
-    triples = [
-        (row, slot, _CODE_OF.get(character, alphabet.PAD), probability)
-        for row, read in enumerate(reads)
-        if read.characters
-        for slot, choices in enumerate(read.characters[: alphabet.SLOTS])
-        for character, probability in choices.items()
-    ]
-    if not triples:
+def _probabilities(reads: Sequence[PlateRead], codes: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """Lay the reads' own character probabilities out per slot; None when no read has them.
+
+    Small letters are capitals, and the empty text is "no character"; what is neither, and slots beyond
+    `alphabet.SLOTS`, are left out. A read to whose own text they give no chance at all counts as one without.
+    """
+    slots = [(read.characters or [])[: alphabet.SLOTS] for read in reads]
+    choices = list(chain.from_iterable(slots))
+    if not choices:
         return None
-    rows, slots, codes, values = zip(*triples, strict=True)
-    found = np.zeros((len(reads), alphabet.SLOTS, len(alphabet.CHARACTERS) + 1), np.float32)
-    np.maximum.at(found, (np.array(rows), np.array(slots), np.array(codes)), np.array(values, np.float32))
+    given = np.array([len(each) for each in slots], np.intp)
+    first = np.arange(len(reads)) * alphabet.SLOTS - (np.cumsum(given) - given)
+    place = np.arange(len(choices)) + np.repeat(first, given)
+    width = len(alphabet.CHARACTERS) + 1
+    code = np.array([_CODE_OF.get(character, _NO_CHARACTER) for each in choices for character in each], np.intp)
+    cell = np.repeat(place, [len(each) for each in choices]) * width + code
+    share = np.array(list(chain.from_iterable(map(dict.values, choices))), np.float64)
+    known = (code != _NO_CHARACTER) & (share > 0.0)
+    found = np.zeros((len(reads), alphabet.SLOTS, width), np.float32)
+    np.maximum.at(found.reshape(-1), cell[known], np.minimum(share[known], 1.0).astype(np.float32))
     # Slots beyond those given hold no character, surely.
-    given = np.array([len(read.characters or ()) for read in reads])
     beyond = (np.arange(alphabet.SLOTS) >= given[:, None]) & (given > 0)[:, None]
     found[..., alphabet.PAD][beyond] = 1.0
+    own = np.take_along_axis(found, codes[:, :, None].astype(np.intp), axis=2)[:, :, 0]
+    found[~own.all(axis=1)] = 0.0
     return found
-
-
-async def _send(
-    reads: Sequence[PlateRead],
-    hits: HitBatch,
-    snapshot: Snapshot,
-    publisher: Publisher,
-    cameras: Mapping[str, Camera],
-    taken_ns: int,
-) -> list[dict[str, int]]:
-    """Send each hit; return their trails."""
-    trails = []
-    for number in range(len(hits)):
-        read, row = reads[int(hits.read_row[number])], int(hits.entry_row[number])
-        entry = _entry_ref(snapshot, row)
-        trail = telemetry.stamped(telemetry.stamped(read.trail, Stamp.READ_TAKEN, taken_ns), Stamp.HIT_SENT)
-        hit = Hit(
-            hit_id=derive_id("hit", read.read_id, entry.entry_id),
-            read=read,
-            entry=entry,
-            kind=_KINDS[int(hits.kind[number])],
-            edits=int(hits.edits[number]),
-            posterior=float(hits.posterior[number]),
-            snapshot_version=hits.snapshot_version,
-            zone=cameras[read.camera].area,
-            trail=trail,
-        )
-        await publisher.send(topics.HITS, hit, key=entry.entry_id)
-        trails.append(trail)
-    return trails
 
 
 def _entry_ref(snapshot: Snapshot, row: int) -> EntryRef:
@@ -208,3 +318,17 @@ def _entry_ref(snapshot: Snapshot, row: int) -> EntryRef:
         handling=snapshot.handling_of(row),
         named_users=hotlist.named_users,
     )
+
+
+def _severity(entry: EntryRef) -> tuple[bool, int]:
+    """Which of a list's lines of one plate counts: a covert one, so that nothing leaks; then the most urgent."""
+    return entry.handling is Handling.COVERT, -entry.priority.rank
+
+
+def _plausible(trail: Mapping[str, int]) -> dict[str, int]:
+    """Leave out of a trail what is no moment: later stages measure with it."""
+    return {stamp: at_ns for stamp, at_ns in trail.items() if 0 <= at_ns <= LAST_NS}
+
+
+def _in_base64(raw: bytes | None) -> int:
+    return (len(raw) + 2) // 3 * 4 if raw else 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import promql_parser as promql
@@ -144,3 +147,21 @@ def test_compose_mounts_what_it_starts_with() -> None:
     config = next(word for word in service["command"] if word.startswith("--config.file="))
     assert (DEPLOY / "prometheus" / config.rpartition("/")[2]).exists()
     assert all((DEPLOY / "prometheus" / name).exists() for name in CONFIG["rule_files"])
+
+
+def test_the_rules_fire_when_they_must_and_only_then() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool, which runs the rules (Debian: prometheus)")
+    command = [promtool, "test", "rules", Path(__file__).parent / "rules.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_counter_of_a_restarted_worker_is_seen_from_its_first_count() -> None:
+    """increase() and rate() do not see it: a rule that takes their silence for trouble must look for it too."""
+    excuses = [excuse for rule in RULES if (excuse := rule["expr"].partition("unless (")[2])]
+    assert len(excuses) == 2
+    for excuse in excuses:
+        (counter,) = re.findall(r"(?:rate|increase)\((\w+\{[^}]*\})", excuse)
+        assert f"unless {counter} offset" in excuse

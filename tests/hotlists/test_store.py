@@ -100,6 +100,14 @@ async def test_what_is_published_is_what_is_loaded(store: HotlistStore) -> None:
     assert snapshot.hotlists == (STOLEN, COVERT)
 
 
+@pytest.mark.parametrize("plate", ["", "1abc123", "1-ABC-123", "1ABC1234567", "É"])
+async def test_a_plate_that_is_not_normalised_is_refused(store: HotlistStore, plate: str) -> None:
+    await store.create(STOLEN)
+    with pytest.raises(HotlistError, match="entry 1 of the upload to 'gestolen': its plate is not normalised"):
+        await publish(store, "gestolen", listed("1ABC123", plate))
+    assert await store.live_version() == 0
+
+
 async def test_an_empty_version_empties_the_list(store: HotlistStore) -> None:
     await store.create(STOLEN)
     await publish(store, "gestolen", listed("1ABC123"))

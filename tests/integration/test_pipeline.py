@@ -150,7 +150,7 @@ async def test_bad_input_costs_nothing_that_was_good(desk: Desk) -> None:
     now_ns = time.time_ns()
     cameras = list(load_cameras(RECORDING.cameras).values())
     camera = cameras[0].id
-    listed = sorted({each.plate for each in RECORDING.expected()})
+    listed = sorted({each.plate for each in RECORDING.expected() if each.plate.isalnum()})
 
     def read(plate: str, **more: Any) -> bytes:
         return encode(make_read(plate, **{"camera": camera, "captured_at_ns": now_ns, **more}))
@@ -211,7 +211,7 @@ async def test_bad_input_costs_nothing_that_was_good(desk: Desk) -> None:
 
 async def test_a_message_of_a_later_version_is_read(desk: Desk) -> None:
     """Unknown fields are ignored, so that workers of two releases can run beside one another."""
-    plate = sorted({each.plate for each in RECORDING.expected()})[0]
+    plate = min(each.plate for each in RECORDING.expected() if each.plate.isalnum())
     camera = next(iter(load_cameras(RECORDING.cameras)))
     fields = msgspec.json.decode(encode(make_read(plate, camera=camera, captured_at_ns=time.time_ns())))
     async with Publisher(desk.settings) as publisher:

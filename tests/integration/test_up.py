@@ -11,9 +11,8 @@ import signal
 import socket
 import sys
 import time
-import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -34,8 +33,8 @@ class Lik:
     """A running `lik`, what it has said so far, and the processes that it has started."""
 
     process: asyncio.subprocess.Process
-    mark: str
-    said: list[str]
+    said: list[str] = field(default_factory=list)
+    seen: dict[tuple[int, int], str] = field(default_factory=dict)
 
     async def line(self, pattern: str, timeout_s: float = 120.0) -> re.Match[str]:
         """Wait for a line that matches."""
@@ -55,32 +54,59 @@ class Lik:
         assert self.process.returncode is not None
         return self.process.returncode
 
-    def running(self) -> list[str]:
-        """Name every process that carries our mark, however it was started."""
-        found = []
-        for folder in Path("/proc").iterdir():
-            try:
-                environment = (folder / "environ").read_bytes() if folder.name.isdigit() else b""
-                state = (folder / "stat").read_text().rsplit(")", 1)[1].split()[0] if environment else "Z"
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue
-            if self.mark.encode() in environment and state != "Z":
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:120])
-        return found
+    def family(self) -> dict[tuple[int, int], str]:
+        """Return `lik` and every process below it, by process id and start time, with their command lines."""
+        found = {self.process.pid: _process(self.process.pid)}
+        everything = {
+            int(each.name): _process(int(each.name)) for each in Path("/proc").iterdir() if each.name.isdigit()
+        }
+        for pid, process in sorted(everything.items()):
+            if process is not None and process.parent in found:
+                found[pid] = process
+        self.seen |= {(pid, each.began): each.command for pid, each in found.items() if each is not None}
+        return self.seen
+
+    def left(self) -> list[str]:
+        """Name the processes of those `family` has seen that still run."""
+        alive = []
+        for (pid, began), command in self.seen.items():
+            process = _process(pid)
+            if process is not None and process.began == began:
+                alive.append(command)
+        return alive
 
 
-async def start(folder: Path, *arguments: str) -> Lik:
-    """Run `lik` with `arguments` in an empty folder, without any setting from outside."""
-    mark = f"LIK_TEST_MARK={uuid.uuid4()}"
+@dataclass(frozen=True)
+class Process:
+    """A running process, as the kernel shows it."""
+
+    parent: int
+    began: int
+    command: str
+
+
+def _process(pid: int) -> Process | None:
+    """Look a process up; None when it has ended, or waits for its parent to ask how."""
+    folder = Path(f"/proc/{pid}")
+    try:
+        state, parent, *fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+        command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:120]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state == "Z" else Process(int(parent), int(fields[17]), command)
+
+
+async def start(folder: Path, *arguments: str, **settings: str) -> Lik:
+    """Run `lik` with `arguments` in `folder`, with `settings` and none from outside."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIK_")}
-    environment |= dict([mark.split("=")])
+    environment |= settings
     if cache := os.environ.get("LIK_KAFKA_CACHE"):
         environment["LIK_KAFKA_CACHE"] = cache
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "pipeline.cli", *arguments,
         cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    return Lik(process, mark, [])
+    return Lik(process)
 
 
 @pytest.fixture
@@ -92,7 +118,7 @@ async def lik(tmp_path: Path) -> AsyncIterator[list[Lik]]:
         if each.process.returncode is None:
             each.process.kill()
             await each.process.wait()
-        await until(lambda each=each: not each.running(), "every process has ended", ENDS_WITHIN_S)
+        await until(lambda each=each: not each.left(), "every process has ended", ENDS_WITHIN_S)
 
 
 @pytest.mark.slow
@@ -132,7 +158,9 @@ async def test_the_demo_greets_serves_and_ends_on_ctrl_c(lik: list[Lik], tmp_pat
         assert (await client.get("/health")).json() == {"store": True, "kafka": True, "redis": True}
         await lik[0].line("replaying")
         await lik[0].line(r"alerts [1-9]")
-        assert len(lik[0].running()) >= 7
+        commands = sorted(lik[0].family().values())
+        assert sum("pipeline.cli worker" in each for each in commands) == 5
+        assert sum("redis-server" in each for each in commands) == 1
         # A stream that is open must not hold the end up.
         async with client.stream("GET", "/alerts/stream") as stream:
             assert stream.status_code == 200
@@ -140,18 +168,19 @@ async def test_the_demo_greets_serves_and_ends_on_ctrl_c(lik: list[Lik], tmp_pat
             lik[0].process.send_signal(signal.SIGINT)
             assert await lik[0].end(30) == 0
     assert time.monotonic() - began_s < ENDS_WITHIN_S
-    assert lik[0].running() == []
+    assert lik[0].left() == []
     assert "Traceback" not in "".join(lik[0].said)
 
 
 async def test_ctrl_c_while_it_starts_ends_everything(lik: list[Lik], tmp_path: Path) -> None:
     lik.append(await start(tmp_path, "up", "--demo", "--port", str(free_port())))
     await lik[0].line("starting")
+    await until(lambda: len(lik[0].family()) >= 7, "every worker has been started")
     lik[0].process.send_signal(signal.SIGINT)
     began_s = time.monotonic()
     assert await lik[0].end(30) == 0
     assert time.monotonic() - began_s < ENDS_WITHIN_S
-    assert lik[0].running() == []
+    assert lik[0].left() == []
 
 
 @pytest.mark.slow
@@ -192,3 +221,21 @@ async def test_a_port_that_is_taken_is_said(lik: list[Lik], tmp_path: Path) -> N
     assert str(other) not in said
     assert "is another program using it" in said
     assert "Traceback" not in said
+
+
+async def test_a_desk_of_its_own_keeps_what_it_knows(lik: list[Lik], tmp_path: Path) -> None:
+    """Without a recording, users, alerts and hotlists are there again at the next start."""
+    shutil.copy(Recording(CROSSROADS).cameras, tmp_path / "cameras.json")
+    ports = {"LIK_GATEWAY_PORT": str(free_port())}
+    said = []
+    for _ in range(2):
+        lik.append(await start(tmp_path, "up", "--port", str(free_port()), **ports))
+        await lik[-1].line("Ctrl-C ends everything")
+        lik[-1].family()
+        lik[-1].process.send_signal(signal.SIGTERM)
+        assert await lik[-1].end(30) == 0
+        assert lik[-1].left() == []
+        said.append("".join(lik[-1].said))
+    assert "Sign in as          operator /" in said[0]
+    # The passwords were shown once; they are not changed behind anybody's back.
+    assert "Sign in as" not in said[1]
