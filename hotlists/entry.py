@@ -98,7 +98,7 @@ class Hotlist(msgspec.Struct, frozen=True, kw_only=True):
     """Handling of entries that state none. An entry may only tighten it: open list, covert entry."""
     named_users: Annotated[tuple[_Line, ...], msgspec.Meta(max_length=50)] = ()
     """Who may see this list's alerts when they are covert, beside the holders of the covert role."""
-    threshold: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.5
+    threshold: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.6
     """Posterior from which a candidate is a hit."""
 
 

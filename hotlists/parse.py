@@ -102,23 +102,46 @@ def parse(raw: bytes, name: str) -> Parsed:
     FileError
         The file is empty, binary, has no column with plates or one column twice, or more than `MAX_ROWS` rows.
     """
+    parsed = Parsed()
+    for count, (number, row) in enumerate(_rows(raw, parsed.ignored_columns), 1):
+        if count > MAX_ROWS:
+            raise FileError(f"more than {MAX_ROWS} rows; spread them over several lists")
+        _take(parsed, number, row, name)
+    return parsed
+
+
+def parse_lists(raw: bytes, name: str) -> dict[str, Parsed]:
+    """Read a file of several lists, however long: as `parse`, each row for the list it names, or else `name`.
+
+    Raises
+    ------
+    FileError
+        The file is empty, binary, or has no column with plates or one column twice.
+    """
+    ignored: list[str] = []
+    lists: dict[str, Parsed] = {}
+    for number, row in _rows(raw, ignored):
+        named = "" if isinstance(row, _Refused) else str(row.get("list") or "").strip().lower()
+        _take(lists.setdefault(named or name, Parsed(ignored_columns=ignored)), number, row, named or name)
+    return lists
+
+
+def _rows(raw: bytes, ignored: list[str]) -> Iterator[tuple[int, _Row]]:
     text = _decode(raw)
     if not text.strip():
         raise FileError("the file is empty")
-    parsed = Parsed()
-    rows = (_ndjson_rows if text.lstrip()[0] == "{" else _csv_rows)(text, parsed.ignored_columns)
-    for count, (number, row) in enumerate(rows, 1):
-        if count > MAX_ROWS:
-            raise FileError(f"more than {MAX_ROWS} rows; spread them over several lists")
-        try:
-            if isinstance(row, _Refused):
-                raise row
-            parsed.entries.append(_entry(row, name))
-        except _Refused as error:
-            parsed.rejected += 1
-            if len(parsed.errors) < MAX_ERRORS:
-                parsed.errors.append(RowError(number, error.column, error.value, error.reason))
-    return parsed
+    return (_ndjson_rows if text.lstrip()[0] == "{" else _csv_rows)(text, ignored)
+
+
+def _take(parsed: Parsed, number: int, row: _Row, name: str) -> None:
+    try:
+        if isinstance(row, _Refused):
+            raise row
+        parsed.entries.append(_entry(row, name))
+    except _Refused as error:
+        parsed.rejected += 1
+        if len(parsed.errors) < MAX_ERRORS:
+            parsed.errors.append(RowError(number, error.column, error.value, error.reason))
 
 
 def _decode(raw: bytes) -> str:

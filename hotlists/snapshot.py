@@ -6,25 +6,34 @@ Pure: numpy and the standard library.
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from hotlists.columns import ALWAYS_NS, FOR_EVER_NS, UNSTATED, Columns, Texts, pack_entries
 from hotlists.entry import Handling, Hotlist, HotlistEntry, Priority
 from plates import alphabet
 
-ALWAYS_NS: Final = np.iinfo(np.int64).min
-FOR_EVER_NS: Final = np.iinfo(np.int64).max
+__all__ = [
+    "ALWAYS_NS", "FOR_EVER_NS", "UNSTATED", "Columns", "Delta", "Snapshot", "SnapshotFileError",
+    "SnapshotHolder", "Texts", "load", "pack_entries", "save",
+]  # fmt: skip
+
 _DIGEST_BYTES: Final = 32
+_SPARE_ROWS: Final = 16_384
+_NO_ROWS: Final = np.zeros(0, np.int64)
+_KINDS: Final[dict[str, type[np.generic]]] = {
+    "keys": np.uint64, "is_pattern": np.bool_, "country": np.uint16, "list_row": np.uint16,
+    "stated_priority": np.uint8, "stated_covert": np.bool_, "reason": np.uint32,
+    "valid_from_ns": np.int64, "valid_until_ns": np.int64,
+}  # fmt: skip
 
 
 class SnapshotFileError(ValueError):
@@ -32,48 +41,117 @@ class SnapshotFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Delta:
+    """What makes a snapshot the next one.
+
+    Attributes
+    ----------
+    version
+        The next version.
+    added
+        Entries to add to lists. A list that is there already gets the metadata given here.
+    removed
+        Entries that go: list name, keys uint64 ``(K,)`` and countries uint16 ``(K,)``, as they were written. An
+        entry that changes is removed and added.
+    """
+
+    version: int
+    added: Sequence[tuple[Hotlist, Columns]] = ()
+    removed: Sequence[tuple[str, NDArray[np.uint64], NDArray[np.uint16]]] = ()
+
+
+class _Room:
+    """Buffers of which snapshots are views, with spare rows behind: the next snapshot's new entries are written
+    there, beyond the end of every older view. Rows that a snapshot shows are never written again."""
+
+    def __init__(self, rows: int) -> None:
+        self._lock = threading.Lock()
+        self._used = 0
+        self._rows = rows
+        self._buffers: dict[str, NDArray[Any]] = {name: np.empty(rows, kind) for name, kind in _KINDS.items()}
+
+    def append(self, start: int, columns: dict[str, NDArray[Any]]) -> bool:
+        """Write `columns` from row `start` on; False when these rows are taken or there is no room."""
+        count = len(columns["keys"])
+        with self._lock:
+            if self._used != start or start + count > self._rows:
+                return False
+            self._used = start + count
+        for name, column in columns.items():
+            self._buffers[name][start : start + count] = column
+        return True
+
+    def views(self, rows: int) -> dict[str, NDArray[Any]]:
+        """The first `rows` of each column, read-only."""
+        views = {name: buffer[:rows] for name, buffer in self._buffers.items()}
+        for view in views.values():
+            view.flags.writeable = False
+        return views
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """N entries as columns; row i of each column is entry i.
+    """N rows as columns; row i of each column is entry i.
 
     Attributes
     ----------
     version
         Grows with every publication, over all lists.
-    codes, keys
-        uint8 ``(N, SLOTS)`` and uint64 ``(N,)``: `plates.alphabet` codes of plate or pattern, and their keys.
+    keys
+        uint64 ``(N,)``: `plates.alphabet` keys of plate or pattern.
     is_pattern
         bool ``(N,)``: the plate holds ``?`` or ``*``.
     country
         uint16 ``(N,)``: ``ord(a) << 8 | ord(b)``; 0 is any country.
     list_row
         uint16 ``(N,)``: row in `hotlists`.
-    priority
-        uint8 ``(N,)``: `Priority.rank`, the list's own already filled in.
-    covert
-        bool ``(N,)``.
+    stated_priority, stated_covert
+        uint8 and bool ``(N,)``: what the entry itself states, as in `Columns`. What holds is in `priority` and
+        `covert`.
     valid_from_ns, valid_until_ns
         int64 ``(N,)``, from inclusive, until exclusive; `ALWAYS_NS`, `FOR_EVER_NS` where open.
     reasons
         One text per entry.
     hotlists
         The lists that entries point to.
+    removed
+        int64, sorted: rows that a delta took out, no longer entries.
     """
 
     version: int
-    codes: NDArray[np.uint8]
     keys: NDArray[np.uint64]
     is_pattern: NDArray[np.bool_]
     country: NDArray[np.uint16]
     list_row: NDArray[np.uint16]
-    priority: NDArray[np.uint8]
-    covert: NDArray[np.bool_]
+    stated_priority: NDArray[np.uint8]
+    stated_covert: NDArray[np.bool_]
     valid_from_ns: NDArray[np.int64]
     valid_until_ns: NDArray[np.int64]
-    reasons: Sequence[str]
+    reasons: Texts
     hotlists: tuple[Hotlist, ...]
+    removed: NDArray[np.int64]
+    _room: _Room
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.keys) - len(self.removed)
+
+    @property
+    def codes(self) -> NDArray[np.uint8]:
+        """uint8 ``(N, SLOTS)``: the keys unpacked, made anew each time."""
+        return alphabet.unpack(self.keys)
+
+    @property
+    def priority(self) -> NDArray[np.uint8]:
+        """uint8 ``(N,)``: `Priority.rank`, the list's own filled in; made anew each time."""
+        own = np.array([each.priority.rank for each in self.hotlists] or [0], np.uint8)
+        return np.where(self.stated_priority == UNSTATED, own[self.list_row], self.stated_priority)
+
+    @property
+    def covert(self) -> NDArray[np.bool_]:
+        """bool ``(N,)``: on a covert list, or covert itself; made anew each time."""
+        own = np.array([each.handling is Handling.COVERT for each in self.hotlists] or [False], np.bool_)
+        covert: NDArray[np.bool_] = self.stated_covert | own[self.list_row]
+        return covert
 
     @classmethod
     def empty(cls, version: int = 0) -> Snapshot:
@@ -88,27 +166,81 @@ class Snapshot:
     @classmethod
     def join(cls, version: int, lists: Sequence[tuple[Hotlist, Columns]]) -> Snapshot:
         """Put lists that are columns already together into one snapshot."""
-        columns = [each for _, each in lists] or [pack_entries(Hotlist(name="none"), [])]
-        rows = [np.full(len(each.codes), row, np.uint16) for row, each in enumerate(columns)]
-        codes = np.concatenate([each.codes for each in columns])
-        return cls(
+        rows = sum(len(columns) for _, columns in lists)
+        room = _Room(rows + rows // 64 + _SPARE_ROWS)
+        pool = Texts.of([])
+        at = 0
+        for row, (_, columns) in enumerate(lists):
+            pool, reason = _pooled(pool, columns.reasons)
+            room.append(at, _as_rows(columns, row, reason))
+            at += len(columns)
+        views = room.views(rows)
+        reasons = Texts(views.pop("reason"), pool.arena, pool.offsets)
+        hotlists = tuple(hotlist for hotlist, _ in lists)
+        return cls(version=version, **views, reasons=reasons, hotlists=hotlists, removed=_NO_ROWS, _room=room)
+
+    def changed(
+        self, version: int, added: Sequence[tuple[Hotlist, Columns]], removed_rows: NDArray[np.int64]
+    ) -> Snapshot:
+        """Return the next snapshot, which shares this one's columns; this one stays as it is.
+
+        The cost is that of what changes, unless the spare rows are used up: then the columns are copied, once.
+        """
+        hotlists = list(self.hotlists)
+        names = {hotlist.name: row for row, hotlist in enumerate(hotlists)}
+        reasons, room, rows = self.reasons, self._room, len(self.keys)
+        for hotlist, columns in added:
+            row = names.setdefault(hotlist.name, len(hotlists))
+            hotlists[row : row + 1] = [hotlist]
+            pool, reason = _pooled(reasons, columns.reasons)
+            written = _as_rows(columns, row, reason)
+            if not room.append(rows, written):
+                room = self._roomier(room, rows, len(columns))
+                room.append(rows, written)
+            rows += len(columns)
+            reasons = Texts(reasons.which, pool.arena, pool.offsets)
+        views = room.views(rows)
+        return Snapshot(
             version=version,
-            codes=codes,
-            keys=alphabet.pack(codes),
-            is_pattern=np.any(codes >= alphabet.ANY_ONE, axis=1),
-            country=np.concatenate([each.country for each in columns]),
-            list_row=np.concatenate(rows),
-            priority=np.concatenate([each.priority for each in columns]),
-            covert=np.concatenate([each.covert for each in columns]),
-            valid_from_ns=np.concatenate([each.valid_from_ns for each in columns]),
-            valid_until_ns=np.concatenate([each.valid_until_ns for each in columns]),
-            reasons=[reason for each in columns for reason in each.reasons],
-            hotlists=tuple(hotlist for hotlist, _ in lists),
+            reasons=Texts(views.pop("reason"), reasons.arena, reasons.offsets),
+            **views,
+            hotlists=tuple(hotlists),
+            removed=np.union1d(self.removed, removed_rows).astype(np.int64),
+            _room=room,
         )
+
+    @staticmethod
+    def _roomier(room: _Room, rows: int, more: int) -> _Room:
+        larger = _Room(rows + more + rows // 16 + _SPARE_ROWS)
+        larger.append(0, room.views(rows))
+        return larger
+
+    def lists(self) -> list[tuple[Hotlist, Columns]]:
+        """Take the snapshot apart again: each list with its entries, without the rows that were removed."""
+        alive = np.ones(len(self.keys), np.bool_)
+        alive[self.removed] = False
+        every = Columns(
+            keys=self.keys,
+            country=self.country,
+            priority=self.stated_priority,
+            covert=self.stated_covert,
+            valid_from_ns=self.valid_from_ns,
+            valid_until_ns=self.valid_until_ns,
+            reasons=self.reasons,
+        )
+        if alive.all() and len(self.hotlists) == 1:
+            return [(self.hotlists[0], every)]
+        return [
+            (hotlist, every.chosen(alive & (self.list_row == row))) for row, hotlist in enumerate(self.hotlists)
+        ]
+
+    def compacted(self) -> Snapshot:
+        """Return the same snapshot, without rows that were removed."""
+        return Snapshot.join(self.version, self.lists())
 
     def plate(self, row: int) -> str:
         """Plate or pattern of one entry."""
-        return alphabet.decode(self.codes[row : row + 1])[0]
+        return alphabet.decode(alphabet.unpack(self.keys[row : row + 1]))[0]
 
     def hotlist(self, row: int) -> Hotlist:
         """The list that an entry is on."""
@@ -120,12 +252,14 @@ class Snapshot:
         return chr(packed >> 8) + chr(packed & 255) if packed else ""
 
     def priority_of(self, row: int) -> Priority:
-        """Priority of an entry."""
-        return list(Priority)[int(self.priority[row])]
+        """Priority of an entry: its own, or its list's."""
+        stated = int(self.stated_priority[row])
+        return self.hotlist(row).priority if stated == UNSTATED else list(Priority)[stated]
 
     def handling_of(self, row: int) -> Handling:
-        """Handling of an entry."""
-        return Handling.COVERT if self.covert[row] else Handling.OPEN
+        """Handling of an entry. It may tighten its list's, never loosen it: on a covert list all is covert."""
+        covert = bool(self.stated_covert[row]) or self.hotlist(row).handling is Handling.COVERT
+        return Handling.COVERT if covert else Handling.OPEN
 
     def entry_id(self, row: int) -> str:
         """Identity of an entry over versions: its list, its plate and its country (32 hex digits)."""
@@ -133,76 +267,37 @@ class Snapshot:
         return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The entries of one list as columns, shapes and types as in `Snapshot`; what the store keeps."""
-
-    codes: NDArray[np.uint8]
-    country: NDArray[np.uint16]
-    priority: NDArray[np.uint8]
-    covert: NDArray[np.bool_]
-    valid_from_ns: NDArray[np.int64]
-    valid_until_ns: NDArray[np.int64]
-    reasons: Sequence[str]
-
-    def to_bytes(self) -> bytes:
-        """Serialise without pickle; `from_bytes` is the inverse."""
-        file = io.BytesIO()
-        reasons = json.dumps(list(self.reasons), ensure_ascii=False).encode()
-        np.savez_compressed(
-            file,
-            codes=self.codes,
-            country=self.country,
-            priority=self.priority,
-            covert=self.covert,
-            valid_from_ns=self.valid_from_ns,
-            valid_until_ns=self.valid_until_ns,
-            reasons=np.frombuffer(reasons, np.uint8),
-        )
-        return file.getvalue()
-
-    @classmethod
-    def from_bytes(cls, raw: bytes) -> Columns:
-        """Read what `to_bytes` made.
-
-        Raises
-        ------
-        ValueError
-            `raw` is something else, or damaged.
-        """
-        try:
-            with np.load(io.BytesIO(raw), allow_pickle=False) as columns:
-                reasons = json.loads(columns["reasons"].tobytes())
-                return cls(
-                    **{name: columns[name] for name in cls.__dataclass_fields__ if name != "reasons"},
-                    reasons=reasons,
-                )
-        except (OSError, KeyError, EOFError) as error:
-            raise ValueError(f"not the columns of a hotlist: {error}") from error
+def _as_rows(columns: Columns, list_row: int, reason: NDArray[np.uint32]) -> dict[str, NDArray[Any]]:
+    """The columns of a list as rows of a snapshot."""
+    return {
+        "keys": columns.keys,
+        "is_pattern": _is_pattern(columns.keys),
+        "country": columns.country,
+        "list_row": np.full(len(columns), list_row, np.uint16),
+        "stated_priority": columns.priority,
+        "stated_covert": columns.covert,
+        "valid_from_ns": columns.valid_from_ns,
+        "valid_until_ns": columns.valid_until_ns,
+        "reason": reason,
+    }
 
 
-def pack_entries(hotlist: Hotlist, entries: Sequence[HotlistEntry]) -> Columns:
-    """Turn the entries of a list into columns; the list's priority and handling fill what an entry leaves open.
-
-    An entry may tighten its list's handling, never loosen it: on a covert list everything is covert.
-    """
-    return Columns(
-        codes=alphabet.encode([entry.plate for entry in entries]),
-        country=np.array([_pack_country(entry.country) for entry in entries], np.uint16),
-        priority=np.array([(entry.priority or hotlist.priority).rank for entry in entries], np.uint8),
-        covert=np.array([Handling.COVERT in (hotlist.handling, entry.handling) for entry in entries], np.bool_),
-        valid_from_ns=np.array(
-            [ALWAYS_NS if entry.valid_from_ns is None else entry.valid_from_ns for entry in entries], np.int64
-        ),
-        valid_until_ns=np.array(
-            [FOR_EVER_NS if entry.valid_until_ns is None else entry.valid_until_ns for entry in entries], np.int64
-        ),
-        reasons=[entry.reason for entry in entries],
-    )
+def _is_pattern(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Whether a character is `ANY_ONE` or `ANY_RUN`: the only codes whose upper five bits are all set."""
+    upper = keys
+    for shift in (1, 2, 3, 4):
+        upper = upper & (keys >> np.uint64(shift))
+    ones = sum(1 << (6 * slot + 1) for slot in range(alphabet.SLOTS))
+    found: NDArray[np.bool_] = (upper & np.uint64(ones)) != 0
+    return found
 
 
-def _pack_country(code: str) -> int:
-    return ord(code[0]) << 8 | ord(code[1]) if len(code) == 2 and code.isascii() else 0
+def _pooled(pool: Texts, more: Texts) -> tuple[Texts, NDArray[np.uint32]]:
+    """Put the distinct texts of `more` behind those of `pool`; return the pool and the numbers in it."""
+    base = len(pool.offsets) - 1
+    arena = np.concatenate([pool.arena, more.arena])
+    offsets = np.concatenate([pool.offsets, more.offsets[1:] + pool.offsets[-1]])
+    return Texts(pool.which, arena, offsets), more.which + np.uint32(base)
 
 
 class SnapshotHolder:
@@ -228,22 +323,23 @@ class SnapshotHolder:
 
 def save(snapshot: Snapshot, path: Path) -> None:
     """Write a checksummed copy that replaces the one at `path` in one step."""
-    lists = []
-    for row, hotlist in enumerate(snapshot.hotlists):
-        own = snapshot.list_row == row
-        lists.append((hotlist, _rows(snapshot, own)))
     head = msgspec.json.encode({"version": snapshot.version, "hotlists": snapshot.hotlists})
-    parts = [head, *(columns.to_bytes() for _, columns in lists)]
-    body = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.part")
+    digest = hashlib.sha256()
     with temporary.open("wb") as file:
-        file.write(hashlib.sha256(body).digest())
-        file.write(body)
+        # The copy holds every list, the covert ones too.
+        temporary.chmod(0o600)
+        file.write(bytes(_DIGEST_BYTES))
+        for columns in (None, *(each for _, each in snapshot.lists())):
+            part = head if columns is None else columns.to_bytes()
+            for piece in (len(part).to_bytes(8, "big"), part):
+                digest.update(piece)
+                file.write(piece)
+        file.seek(0)
+        file.write(digest.digest())
         file.flush()
         os.fsync(file.fileno())
-    # The copy holds every list, the covert ones too.
-    temporary.chmod(0o600)
     temporary.replace(path)
 
 
@@ -255,34 +351,25 @@ def load(path: Path) -> Snapshot:
     OSError
         There is no such file, or it cannot be read.
     SnapshotFileError
-        It is damaged.
+        It is damaged or of another version.
     """
     raw = path.read_bytes()
-    body = raw[_DIGEST_BYTES:]
-    if hashlib.sha256(body).digest() != raw[:_DIGEST_BYTES]:
+    if hashlib.sha256(memoryview(raw)[_DIGEST_BYTES:]).digest() != raw[:_DIGEST_BYTES]:
         raise SnapshotFileError(f"{path}: the checksum does not agree; remove the file")
-    parts, start = [], 0
-    while start < len(body):
-        size = int.from_bytes(body[start : start + 8], "big")
-        parts.append(body[start + 8 : start + 8 + size])
+    parts, start = [], _DIGEST_BYTES
+    while start < len(raw):
+        size = int.from_bytes(raw[start : start + 8], "big")
+        parts.append(raw[start + 8 : start + 8 + size])
         start += 8 + size
-    head = msgspec.json.decode(parts[0], type=_Head)
-    columns = [Columns.from_bytes(part) for part in parts[1:]]
-    return Snapshot.join(head.version, list(zip(head.hotlists, columns, strict=True)))
+    try:
+        head = msgspec.json.decode(parts[0], type=_Head)
+        columns = [Columns.from_bytes(part) for part in parts[1:]]
+        lists = list(zip(head.hotlists, columns, strict=True))
+    except (ValueError, IndexError) as error:
+        raise SnapshotFileError(f"{path}: {error}; remove the file") from error
+    return Snapshot.join(head.version, lists)
 
 
 class _Head(msgspec.Struct):
     version: int
     hotlists: tuple[Hotlist, ...]
-
-
-def _rows(snapshot: Snapshot, chosen: NDArray[np.bool_]) -> Columns:
-    return Columns(
-        codes=snapshot.codes[chosen],
-        country=snapshot.country[chosen],
-        priority=snapshot.priority[chosen],
-        covert=snapshot.covert[chosen],
-        valid_from_ns=snapshot.valid_from_ns[chosen],
-        valid_until_ns=snapshot.valid_until_ns[chosen],
-        reasons=[snapshot.reasons[row] for row in np.flatnonzero(chosen).tolist()],
-    )

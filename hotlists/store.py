@@ -13,8 +13,8 @@ Keys, all below ``lik:``
 ``lik:worker:ID``                     snapshot version that a match worker holds; expires
 ===================================== ======================================================================
 
-A version's columns hold what its entries state themselves. The list's priority and handling are put in when a
-snapshot is loaded: a list that becomes covert must not go on with the open entries of its last upload.
+A version's columns hold what its entries state themselves. The list's priority and handling are those of the
+snapshot's metadata: a list that becomes covert must not go on with the open entries of its last upload.
 """
 
 from __future__ import annotations
@@ -23,14 +23,12 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 import redis.asyncio as aioredis
 
-from hotlists.entry import Handling, Hotlist, HotlistEntry
+from hotlists.entry import Hotlist, HotlistEntry
 from hotlists.snapshot import Columns, Snapshot, pack_entries
 
 KEPT_VERSIONS: Final = 5
@@ -38,8 +36,6 @@ CHUNK_BYTES: Final = 4 * 1_048_576
 UNFINISHED_EXPIRY_S: Final = 600
 """Chunks that no switch has made a version of are gone this long after the last of them was written."""
 HEARTBEAT_EXPIRY_S: Final = 10
-UNSTATED_PRIORITY: Final = 255
-"""In the columns of a version: the entry states no priority, its list's counts."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 
@@ -238,7 +234,7 @@ class HotlistStore:
                         break
                     read[hotlist.name, number] = await asyncio.to_thread(_unpack, hotlist.name, number, chunks)
             else:
-                parts = [(hotlist, _complete(hotlist, read[hotlist.name, number])) for hotlist, number in live]
+                parts = [(hotlist, read[hotlist.name, number]) for hotlist, number in live]
                 return await asyncio.to_thread(Snapshot.join, version, parts)
             # A version is only removed together with a switch to a later one.
             if await self.live_version() == version:
@@ -278,11 +274,7 @@ class HotlistStore:
 
 
 def _pack(name: str, entries: Sequence[HotlistEntry]) -> bytes:
-    """Pack what entries state themselves: nothing of their list is put in."""
-    columns = pack_entries(Hotlist(name=name), entries)
-    unstated = np.array([entry.priority is None for entry in entries], np.bool_)
-    priority = np.where(unstated, np.uint8(UNSTATED_PRIORITY), columns.priority)
-    return replace(columns, priority=priority).to_bytes()
+    return pack_entries(Hotlist(name=name), entries).to_bytes()
 
 
 def _unpack(name: str, number: int, chunks: Sequence[bytes]) -> Columns:
@@ -292,16 +284,6 @@ def _unpack(name: str, number: int, chunks: Sequence[bytes]) -> Columns:
         raise HotlistError(
             f"version {number} of list {name!r} is damaged in Redis ({error}); upload it again or roll back"
         ) from error
-
-
-def _complete(hotlist: Hotlist, columns: Columns) -> Columns:
-    """Put in the list's priority where an entry states none, and its handling, which an entry may only tighten."""
-    unstated = columns.priority == UNSTATED_PRIORITY
-    return replace(
-        columns,
-        priority=np.where(unstated, np.uint8(hotlist.priority.rank), columns.priority),
-        covert=columns.covert | (hotlist.handling is Handling.COVERT),
-    )
 
 
 def _now_ms() -> int:

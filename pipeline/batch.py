@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ KIND_EXACT = 0
 KIND_PATTERN = 1
 KIND_NEAR = 2
 KINDS = ("exact", "pattern", "near")
+
+_CODE_OF: Final = {character: code for code, character in enumerate(alphabet.CHARACTERS, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ class HitBatch:
     kind
         uint8 ``(H,)``: `KIND_EXACT`, `KIND_PATTERN` or `KIND_NEAR`.
     edits
-        uint8 ``(H,)``: substitutions, insertions and deletions between read and entry; 0 for a pattern.
+        uint8 ``(H,)``: characters misread, missed or made up between read and entry, two that changed places
+        being one; 0 for a pattern.
     posterior
         float32 ``(H,)``, 0 to 1.
     snapshot_version
@@ -97,6 +102,31 @@ class HitBatch:
 
     def __len__(self) -> int:
         return len(self.read_row)
+
+
+def lay_out(characters: Sequence[Sequence[Mapping[str, float]] | None]) -> NDArray[np.float32] | None:
+    """Lay out reads' own character probabilities as `ReadBatch.probabilities`; None when no read has any.
+
+    Parameters
+    ----------
+    characters
+        Per read, for each slot the likeliest characters and their probability; None where it has none. What is
+        no plate character, and slots beyond `SLOTS`, are left out.
+    """
+    triples = [
+        (row, slot, _CODE_OF[character], probability)
+        for row, slots in enumerate(characters)
+        if slots
+        for slot, choices in enumerate(slots[: alphabet.SLOTS])
+        for character, probability in choices.items()
+        if character in _CODE_OF
+    ]
+    if not triples:
+        return None
+    rows, slots, codes, values = zip(*triples, strict=True)
+    found = np.zeros((len(characters), alphabet.SLOTS, len(alphabet.CHARACTERS) + 1), np.float32)
+    np.maximum.at(found, (np.array(rows), np.array(slots), np.array(codes)), np.array(values, np.float32))
+    return found
 
 
 def pack_country(code: str) -> int:

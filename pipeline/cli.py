@@ -15,7 +15,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import KruispuntError
+from bench.cli import bench_app
+from pipeline.errors import ConfigurationError, KruispuntError
 from pipeline.settings import load_settings
 
 app = typer.Typer(
@@ -26,6 +27,9 @@ app = typer.Typer(
 )
 user_app = typer.Typer(help="People who may sign in.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
+confusion_app = typer.Typer(help="How characters are misread.", no_args_is_help=True)
+app.add_typer(confusion_app, name="confusion")
+app.add_typer(bench_app, name="bench")
 
 
 class WorkerName(StrEnum):
@@ -157,6 +161,56 @@ def record(
 
     write_recording(out, seed=seed)
     _say(f"recording written to {out}")
+
+
+@app.command()
+def match(
+    hotlist: Annotated[Path, typer.Option(help="CSV or NDJSON; only the column plate is required.")],
+    reads: Annotated[Path, typer.Option(help="NDJSON or CSV: read_id, plate, camera, captured_at, ...")],
+    threshold: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Posterior from which a near match is a hit.")
+    ] = None,
+    confusion: Annotated[
+        Path | None, typer.Option(help="A table that `lik confusion estimate` made; default: the neutral one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per hit.")] = False,
+) -> None:
+    """Match a file of reads against a hotlist file, without a broker. What is not taken is told on stderr."""
+    import msgspec
+
+    from pipeline.match import offline
+
+    tally = offline.Tally()
+    snapshot = offline.load_hotlist(hotlist, threshold, _warn)
+    for hit in offline.match_file(snapshot, reads, offline.load_scoring(confusion), _warn, tally):
+        if as_json:
+            _say(msgspec.json.encode(hit).decode())
+        else:
+            _say(
+                f"{hit.posterior:6.3f}  {hit.kind:<7}  {hit.plate:<10}  {hit.entry:<10}  {hit.list}  {hit.read_id}"
+            )
+    _warn(f"{tally.reads} reads, {tally.hits} hits, {tally.refused} lines not taken")
+
+
+@confusion_app.command("estimate")
+def confusion_estimate(
+    pairs: Annotated[Path, typer.Argument(help="CSV of labelled pairs, with the columns seen and true.")],
+    out: Annotated[Path, typer.Option(help="Where the table is written.")] = Path("confusion.json"),
+) -> None:
+    """Estimate how characters are misread from pairs of what was seen and what was there."""
+    from plates import confusion
+
+    try:
+        labelled = confusion.read_pairs(pairs)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{pairs}: {error}") from error
+    table = confusion.estimate(labelled)
+    table.save(out)
+    _say(f"{len(labelled)} pairs: {table.error:.2%} of characters misread, {table.missed:.2%} missed; {out}")
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(text + "\n")
 
 
 @user_app.command("add")

@@ -1,78 +1,219 @@
-"""A snapshot as sorted keys: which entries a whole batch of reads may be."""
+"""A snapshot's entries by what they may be read as: all candidates of a whole batch at once.
+
+Each plate is put in a hash table whole, and once without each of its characters. A read is looked up the same
+way, whole and without each character, and whatever shares a text with it is at most one edit away:
+
+============================ ============================ ==================================================
+read                         entry                        what happened
+============================ ============================ ==================================================
+whole                        whole                        read exactly as listed
+without the character at i   without the character at i   another character was read at i
+whole                        without a character          a character was missed
+without a character          whole                        a character was made up
+without the character at i   without that at i + 1        the two changed places
+============================ ============================ ==================================================
+
+(The symmetric deletes of W. Garbe's SymSpell, with the slot and the character that was taken out kept beside
+each item.) That is eight lookups for a plate of seven, however many entries there are. Items are two columns: 16
+bits that decide nearly everything (fingerprint, slot, character: the price of the edit follows from these and the
+read alone), and the entry's row, which is only fetched for what is likely enough. Two substitutions are found by
+making every first one that is likely enough. Patterns: `pipeline.match.patterns`.
+
+An index is a base and a side. Applying a delta builds a new small side and shares the base.
+"""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hotlists.snapshot import Snapshot
+from pipeline.match import kernels
+from pipeline.match.patterns import PatternTable
+from pipeline.match.posterior import Candidates, Scores
+from pipeline.match.weighing import PATTERN
 from plates import alphabet
+
+_ITEMS_PER_BUCKET: Final = 5
+_PROBES_PER_READ: Final = alphabet.SLOTS + 1
+_BATCH_READS: Final = 1024
+"""Reads are looked up this many at a time, so that what is written down for them stays in cache."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """C pairs of a read and an entry whose text it may be.
+class Segment:
+    """The entries of a range of a snapshot's rows, as a hash table and a pattern table.
 
     Attributes
     ----------
-    read_row, entry_row
-        int64 ``(C,)``, ordered by read row.
-    is_pattern
-        bool ``(C,)``: the entry is a pattern that the read fits; else their texts are equal.
+    first_row
+        The range begins here; ``rows`` count from it.
+    keys
+        uint64 ``(M,)``: a view of the snapshot's.
+    shift
+        A mixed key, shifted right by this, is its bucket.
+    starts
+        uint32 ``(buckets + 1,)``.
+    tags, rows
+        uint16 and uint32 ``(I + 1,)``: the items; one more than there are, so that an empty last bucket has a
+        place to look at.
+    patterns
+        The patterns of the range.
     """
 
-    read_row: NDArray[np.int64]
-    entry_row: NDArray[np.int64]
-    is_pattern: NDArray[np.bool_]
+    first_row: int
+    keys: NDArray[np.uint64]
+    shift: np.uint64
+    starts: NDArray[np.uint32]
+    tags: NDArray[np.uint16]
+    rows: NDArray[np.uint32]
+    patterns: PatternTable
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, first_row: int = 0) -> Segment:
+        """Build from the rows of `snapshot` from `first_row` on."""
+        keys, is_pattern = snapshot.keys[first_row:], snapshot.is_pattern[first_row:]
+        bits = max(4, int(np.ceil(np.log2(max(1, len(keys)) * 8 / _ITEMS_PER_BUCKET))))
+        shift = np.uint64(64 - bits)
+        starts = np.zeros((1 << bits) + 1, np.uint32)
+        kernels.count_items(keys, is_pattern, shift, starts)
+        np.cumsum(starts, out=starts)
+        tags = np.zeros(int(starts[-1]) + 1, np.uint16)
+        rows = np.zeros(int(starts[-1]) + 1, np.uint32)
+        kernels.place_items(keys, is_pattern, shift, starts, tags, rows)
+        wild = np.flatnonzero(is_pattern)
+        return cls(first_row, keys, shift, starts, tags, rows, PatternTable.of(keys[wild], wild + first_row))
 
 
 class Index:
-    """Finds entries by key. Built once per snapshot, read by many threads."""
+    """Finds entries by what they may be read as. Built once per snapshot, read by many threads.
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        plain = np.flatnonzero(~snapshot.is_pattern)
-        order = np.argsort(snapshot.keys[plain], kind="stable")
-        self._rows: NDArray[np.int64] = plain[order]
-        self._keys: NDArray[np.uint64] = snapshot.keys[self._rows]
-        self._patterns = _distinct_patterns(snapshot)
+    Parameters
+    ----------
+    snapshot
+        The entries.
+    base
+        A segment of the same entries' first rows that another index holds already.
+    """
 
-    def candidates(self, keys: NDArray[np.uint64]) -> Candidates:
-        """Find the entries that reads with `keys` (uint64 ``(N,)``) may be."""
-        first = np.searchsorted(self._keys, keys, "left")
-        count = np.searchsorted(self._keys, keys, "right") - first
-        read_row = np.repeat(np.arange(len(keys)), count)
-        # Each read's run of rows: first, first + 1, ... without a loop over reads.
-        within = np.arange(len(read_row)) - np.repeat(np.cumsum(count) - count, count)
-        entry_row = self._rows[np.repeat(first, count) + within]
-        is_pattern = np.zeros(len(read_row), np.bool_)
-        if self._patterns:
-            pattern_reads, pattern_entries = self._pattern_pairs(keys)
-            read_row = np.concatenate([read_row, pattern_reads])
-            entry_row = np.concatenate([entry_row, pattern_entries])
-            is_pattern = np.concatenate([is_pattern, np.ones(len(pattern_reads), np.bool_)])
-            order = np.argsort(read_row, kind="stable")
-            read_row, entry_row, is_pattern = read_row[order], entry_row[order], is_pattern[order]
-        return Candidates(read_row.astype(np.int64), entry_row.astype(np.int64), is_pattern)
+    def __init__(self, snapshot: Snapshot, base: Segment | None = None) -> None:
+        self.base = base or Segment.of(snapshot)
+        segments = [self.base]
+        if len(self.base.keys) < len(snapshot.keys):
+            segments.append(Segment.of(snapshot, len(self.base.keys)))
+        self._segments = tuple(segments)
+        self._removed = snapshot.removed
 
-    def _pattern_pairs(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        texts = alphabet.decode(alphabet.unpack(keys))
-        reads: list[NDArray[np.int64]] = []
-        entries: list[NDArray[np.int64]] = []
-        for pattern, rows in self._patterns:
-            fits = np.array([row for row, text in enumerate(texts) if pattern.fullmatch(text)], np.int64)
-            reads.append(np.repeat(fits, len(rows)))
-            entries.append(np.tile(rows, len(fits)))
-        return np.concatenate(reads), np.concatenate(entries)
+    @property
+    def side_rows(self) -> int:
+        """How many entries are not in the base."""
+        return sum(len(each.keys) for each in self._segments[1:])
+
+    def candidates(
+        self, keys: NDArray[np.uint64], scores: Scores, prices: NDArray[np.float32], substitutions: int = 1
+    ) -> Candidates:
+        """Find the entries that reads may be, of which the likelihood is at least the read's floor.
+
+        Parameters
+        ----------
+        keys
+            uint64 ``(N,)``.
+        scores, prices
+            From `Posterior.prepare` and `Posterior.prices`.
+        substitutions
+            1, or 2 to look for two misread characters as well.
+
+        Returns
+        -------
+        In no particular order. Exact matches and patterns are there whatever the floor. An empty read has none.
+        """
+        parts = []
+        for start in range(0, len(keys), _BATCH_READS):
+            part = slice(start, start + _BATCH_READS)
+            likely = (scores.emission, scores.emission_row[part], scores.shift[part], scores.floor[part], prices)
+            pairs = (*likely[:3], scores.floor_two[part], prices)
+            for segment in self._segments:
+                found = [_near(segment, keys[part], likely), _patterns(segment, keys[part])]
+                if substitutions > 1:
+                    found.append(_two(segment, keys[part], pairs))
+                parts += [(start, each) for each in found if len(each)]
+        if not parts:
+            nobody = np.zeros(0, np.int64)
+            return Candidates(nobody, nobody, np.zeros(0, np.uint8), np.zeros(0, np.float32))
+        joined = Candidates(
+            np.concatenate([each.read_row + start for start, each in parts]),
+            np.concatenate([each.entry_row for _, each in parts]),
+            np.concatenate([each.edit for _, each in parts]),
+            np.concatenate([each.ratio for _, each in parts]),
+        )
+        if len(self._removed):
+            joined = joined.chosen(~np.isin(joined.entry_row, self._removed))
+        return joined
+
+    def rows_of(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the entries whose plate or pattern is written exactly so: rows of `keys`, and entry rows."""
+        nothing = np.zeros((len(keys), alphabet.SLOTS), np.int32)
+        never = np.full(len(keys), np.inf, np.float32)
+        unasked = np.zeros((0, 2))
+        scores = Scores(np.zeros((1, 64), np.float32), nothing, never, never, never, unasked, unasked)
+        found = self.candidates(keys, scores, np.zeros(8, np.float32))
+        found = found.chosen(found.edit == kernels.EXACT)
+        asked, rows = [found.read_row], [found.entry_row]
+        for segment in self._segments:
+            wild = np.unique(segment.patterns.rows)
+            same = segment.keys[wild - segment.first_row][None, :] == keys[:, None]
+            which, pattern = np.nonzero(same)
+            asked.append(which)
+            rows.append(wild[pattern])
+        every = np.concatenate(rows)
+        alive = ~np.isin(every, self._removed)
+        return np.concatenate(asked)[alive], every[alive]
 
 
-def _distinct_patterns(snapshot: Snapshot) -> list[tuple[re.Pattern[str], NDArray[np.int64]]]:
-    rows = np.flatnonzero(snapshot.is_pattern)
-    keys, which = np.unique(snapshot.keys[rows], return_inverse=True)
-    texts = alphabet.decode(alphabet.unpack(keys))
-    return [
-        (re.compile(text.replace("?", ".").replace("*", ".*")), rows[which == number])
-        for number, text in enumerate(texts)
-    ]
+def _near(segment: Segment, keys: NDArray[np.uint64], likely: kernels.Likelihoods) -> Candidates:
+    probes = _PROBES_PER_READ * len(keys)
+    plan = (np.empty((probes, 2), np.uint64), np.empty((probes, 3), np.uint32), np.empty((probes, 2), np.uint8))
+    count = kernels.plan_probes(keys, segment.shift, segment.starts, plan)
+    room = max(256, 2 * len(keys))
+    while True:
+        found = _room(room)
+        kept = kernels.scan_probes(keys, count, plan, segment.tags, likely, found)
+        if kept <= room:
+            break
+        room = kept
+    kept = kernels.confirm(kept, plan, found, segment.rows, segment.keys)
+    return _as_candidates(segment, found, kept)
+
+
+def _two(segment: Segment, keys: NDArray[np.uint64], likely: kernels.Likelihoods) -> Candidates:
+    table = (segment.shift, segment.starts, segment.tags, segment.rows, segment.keys)
+    best = likely[0].max(axis=1)
+    room = max(256, 2 * len(keys))
+    while True:
+        found = _room(room)
+        kept = kernels.find_two(keys, table, likely, best, found)
+        if kept <= room:
+            return _as_candidates(segment, found, kept)
+        room = kept
+
+
+def _patterns(segment: Segment, keys: NDArray[np.uint64]) -> Candidates:
+    reads, entries = segment.patterns.pairs(keys)
+    return Candidates(reads, entries, np.full(len(reads), PATTERN, np.uint8), np.zeros(len(reads), np.float32))
+
+
+def _room(count: int) -> kernels.Found:
+    return np.empty((count, 2), np.uint32), np.empty((count, 3), np.uint8), np.empty(count, np.float32)
+
+
+def _as_candidates(segment: Segment, found: kernels.Found, count: int) -> Candidates:
+    pairs, edits, ratios = found
+    return Candidates(
+        pairs[:count, 0].astype(np.int64),
+        pairs[:count, 1].astype(np.int64) + segment.first_row,
+        edits[:count, 0].copy(),
+        ratios[:count].copy(),
+    )

@@ -121,7 +121,7 @@ class SnapshotLoader:
         return ""
 
     async def _place(self, snapshot: Snapshot) -> None:
-        self.matcher = await asyncio.to_thread(Matcher, snapshot)
+        self.matcher = await asyncio.to_thread(Matcher.aside, snapshot)
         telemetry.SNAPSHOT_VERSION.set(snapshot.version)
         log.info("snapshot %d: %d entries", snapshot.version, len(snapshot))
 

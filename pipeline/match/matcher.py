@@ -2,46 +2,168 @@
 
 from __future__ import annotations
 
-import numpy as np
+import os
+import sys
+import threading
+from typing import Final
 
-from hotlists.snapshot import Snapshot
-from pipeline.batch import KIND_EXACT, KIND_PATTERN, HitBatch, ReadBatch
-from pipeline.match import posterior
+import numpy as np
+from numpy.typing import NDArray
+
+from hotlists.snapshot import Delta, Snapshot
+from pipeline.batch import KIND_EXACT, KIND_NEAR, KIND_PATTERN, HitBatch, ReadBatch
+from pipeline.match import kernels, posterior
 from pipeline.match.index import Index
+from pipeline.match.posterior import Candidates, Posterior
+from pipeline.match.weighing import PATTERN
+from plates import alphabet
+
+_KIND_OF_EDIT: Final = np.full(8, KIND_NEAR, np.uint8)
+_KIND_OF_EDIT[[kernels.EXACT, PATTERN]] = KIND_EXACT, KIND_PATTERN
+_EDITS: Final = np.ones(8, np.uint8)
+_EDITS[[kernels.EXACT, PATTERN, kernels.NEAR_TWO]] = 0, 0, 2
+
+_ASIDE_NICENESS: Final = 10
+
+_FIRST_CODES: Final = alphabet.encode(["0"])
+_FIRST_BATCHES: Final = (
+    ReadBatch.of(_FIRST_CODES, np.zeros(1, np.int64)),
+    ReadBatch.of(
+        _FIRST_CODES, np.zeros(1, np.int64), probabilities=np.full((1, alphabet.SLOTS, 37), 0.01, np.float32)
+    ),
+)
 
 
 class Matcher:
-    """Matches batches against one snapshot; may be shared by threads."""
+    """Matches batches against one snapshot; may be shared by threads.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    Parameters
+    ----------
+    snapshot
+        What is looked for.
+    scoring
+        The posterior; by default with the neutral confusion table.
+    substitutions
+        How many misread characters an entry may be away: 1 or 2.
+    index
+        One that was made for this snapshot already.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        scoring: Posterior | None = None,
+        *,
+        substitutions: int = 2,
+        index: Index | None = None,
+    ) -> None:
         self.snapshot = snapshot
-        self._index = Index(snapshot)
+        self._scoring = scoring or posterior.default()
+        self._substitutions = substitutions
+        self.index = index or Index(snapshot)
+        self._rates = self._scoring.priors.rates(snapshot)
+        self._thresholds = np.array([each.threshold for each in snapshot.hotlists] or [1.0])
+        # Compiles what matching calls, or loads it compiled, before the first real read comes.
+        for batch in _FIRST_BATCHES:
+            self.match(batch)
+
+    @classmethod
+    def aside(cls, snapshot: Snapshot, scoring: Posterior | None = None) -> Matcher:
+        """Build in a thread of low priority, and wait for it: matching that goes on elsewhere comes first.
+
+        Nearly all of the work is done without the interpreter's lock, so that on a machine without a core to
+        spare it is the operating system that must know what is urgent.
+        """
+        built: list[Matcher] = []
+        failed: list[BaseException] = []
+
+        def build() -> None:
+            try:
+                if sys.platform == "linux":
+                    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _ASIDE_NICENESS)
+                built.append(cls(snapshot, scoring))
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=build, name="build the matcher", daemon=True)
+        thread.start()
+        thread.join()
+        if failed:
+            raise failed[0]
+        return built[0]
 
     def match(self, batch: ReadBatch) -> HitBatch:
         """Find every hit of a batch.
 
-        A candidate is a hit when its entry was valid at the read's capture time and their countries, where
-        both are known, agree. Text that is read exactly as listed, or that fits a pattern, is always a hit;
-        its posterior says how sure the reading is.
+        A candidate counts when its entry was valid at the read's capture time and their countries, where both
+        are known, agree. Text that is read exactly as listed, or that fits a pattern, is always a hit, and its
+        posterior says how sure the reading is; anything else is a hit from its list's threshold on.
         """
         snapshot = self.snapshot
-        found = self._index.candidates(batch.keys)
-        read_row, entry_row = found.read_row, found.entry_row
-        at_ns = batch.captured_at_ns[read_row]
-        here, listed = batch.country[read_row], snapshot.country[entry_row]
-        keep = (
-            (snapshot.valid_from_ns[entry_row] <= at_ns)
-            & (at_ns < snapshot.valid_until_ns[entry_row])
-            & ((here == 0) | (listed == 0) | (here == listed))
-        )
-        read_row, entry_row = read_row[keep], entry_row[keep]
-        probability = posterior.exact(batch, read_row)
-        order = np.lexsort((entry_row, -probability, read_row))
+        pairs = self._substitutions > 1
+        scores = self._scoring.prepare(batch, self._rates.max(), self._thresholds.min(), pairs=pairs)
+        found = self.index.candidates(batch.keys, scores, self._scoring.prices, self._substitutions)
+        found = found.chosen(_current(snapshot, batch, found.read_row, found.entry_row))
+        found = found.chosen(np.lexsort((found.entry_row, snapshot.keys[found.entry_row], found.read_row)))
+        probability = self._scoring.probabilities(batch, scores, found, snapshot, self._rates)
+        kind = _KIND_OF_EDIT[found.edit]
+        hit = (kind != KIND_NEAR) | (probability >= self._thresholds[snapshot.list_row[found.entry_row]])
+        found, probability, kind = found.chosen(hit), probability[hit], kind[hit]
+        order = np.lexsort((found.entry_row, -probability, found.read_row))
         return HitBatch(
-            read_row=read_row[order],
-            entry_row=entry_row[order],
-            kind=np.where(found.is_pattern[keep], KIND_PATTERN, KIND_EXACT).astype(np.uint8)[order],
-            edits=np.zeros(len(order), np.uint8),
+            read_row=found.read_row[order],
+            entry_row=found.entry_row[order],
+            kind=kind[order],
+            edits=_EDITS[found.edit][order],
             posterior=probability[order],
             snapshot_version=snapshot.version,
         )
+
+    @property
+    def rate(self) -> float:
+        """Share of all passages that one listed vehicle is taken to make."""
+        return float(self._rates.max())
+
+    def candidates(self, batch: ReadBatch) -> Candidates:
+        """Find every entry at one edit, however unlikely, and every pattern, whatever list and country say."""
+        scores = self._scoring.prepare(batch, self.rate, 0.0)
+        return self.index.candidates(batch.keys, scores, self._scoring.prices)
+
+    def apply(self, delta: Delta) -> Matcher:
+        """Return the matcher of the next snapshot; the cost is that of what changed since the base was built.
+
+        When `side_rows` has grown large, build `merged` in the background and put it in place.
+        """
+        rows = [np.zeros(0, np.int64)]
+        names = {hotlist.name: row for row, hotlist in enumerate(self.snapshot.hotlists)}
+        for name, keys, countries in delta.removed:
+            asked, entry_row = self.index.rows_of(keys)
+            same = self.snapshot.country[entry_row] == countries[asked]
+            same &= self.snapshot.list_row[entry_row] == names.get(name, len(names))
+            rows.append(entry_row[same])
+        snapshot = self.snapshot.changed(delta.version, delta.added, np.concatenate(rows))
+        index = Index(snapshot, self.index.base)
+        return Matcher(snapshot, self._scoring, substitutions=self._substitutions, index=index)
+
+    def merged(self) -> Matcher:
+        """Return the matcher of the same snapshot with everything in the base."""
+        return Matcher(self.snapshot.compacted(), self._scoring, substitutions=self._substitutions)
+
+    @property
+    def side_rows(self) -> int:
+        """How many entries deltas have brought since the base was built."""
+        return self.index.side_rows
+
+
+def _current(
+    snapshot: Snapshot, batch: ReadBatch, read_row: NDArray[np.int64], entry_row: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which pairs are of one country, and valid when the read was captured."""
+    at_ns = batch.captured_at_ns[read_row]
+    here, listed = batch.country[read_row], snapshot.country[entry_row]
+    current: NDArray[np.bool_] = (
+        (snapshot.valid_from_ns[entry_row] <= at_ns)
+        & (at_ns < snapshot.valid_until_ns[entry_row])
+        & ((here == 0) | (listed == 0) | (here == listed))
+    )
+    return current

@@ -11,7 +11,7 @@ import redis.asyncio as aioredis
 
 from hotlists import store as storing
 from hotlists.entry import Category, Handling, Hotlist, HotlistEntry, Priority
-from hotlists.snapshot import Columns, Snapshot
+from hotlists.snapshot import UNSTATED, Columns, Snapshot
 from hotlists.store import HotlistError, HotlistStore
 from tests.conftest import until
 
@@ -119,7 +119,7 @@ async def test_an_empty_version_empties_the_list(store: HotlistStore) -> None:
 async def test_a_version_of_many_chunks_is_whole(
     store: HotlistStore, client: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storing, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(storing, "CHUNK_BYTES", 50)
     await store.create(STOLEN)
     plates = [f"1ABC{number:03}" for number in range(500)]
     await publish(store, "gestolen", listed(*plates))
@@ -303,7 +303,7 @@ async def test_a_publication_that_dies_half_way_is_never_seen_and_cleans_up_afte
 ) -> None:
     await store.create(STOLEN)
     version = await publish(store, "gestolen", listed("1ABC123"))
-    monkeypatch.setattr(storing, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(storing, "CHUNK_BYTES", 50)
     with pytest.raises(ConnectionResetError):
         await publish(HotlistStore(Dying(client, 3)), "gestolen", listed("2DEF456", "3GHI789"))  # type: ignore[arg-type]
     assert await client.llen("lik:hotlist:gestolen:v2") == 3
@@ -320,7 +320,7 @@ async def test_a_publication_that_dies_half_way_is_never_seen_and_cleans_up_afte
 async def test_what_died_half_way_expires(
     store: HotlistStore, client: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storing, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(storing, "CHUNK_BYTES", 50)
     monkeypatch.setattr(storing, "UNFINISHED_EXPIRY_S", 1)
     await store.create(STOLEN)
     with pytest.raises(ConnectionResetError):
@@ -338,7 +338,7 @@ async def test_a_publication_that_lost_its_chunks_changes_nothing(
     """As when Redis starts anew, or a publication hangs for so long that its chunks expired."""
     await store.create(STOLEN)
     version = await publish(store, "gestolen", listed("1ABC123"))
-    monkeypatch.setattr(storing, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(storing, "CHUNK_BYTES", 50)
 
     class Forgetful(Dying):
         def pipeline(self, **options: Any) -> Any:
@@ -501,5 +501,5 @@ def test_a_version_holds_what_its_entries_state_and_no_more() -> None:
     packed = Columns.from_bytes(
         storing._pack("x", [*listed("1ABC123"), *listed("2DEF456", priority=Priority.LOW)])
     )
-    assert packed.priority.tolist() == [storing.UNSTATED_PRIORITY, Priority.LOW.rank]
+    assert packed.priority.tolist() == [UNSTATED, Priority.LOW.rank]
     assert packed.covert.tolist() == [False, False]

@@ -1,0 +1,159 @@
+"""All candidates of a batch, and only those: every edit, patterns, deltas."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotlists.entry import Hotlist, HotlistEntry
+from hotlists.snapshot import Delta, Snapshot, pack_entries
+from pipeline.batch import ReadBatch
+from pipeline.match import kernels, posterior, weighing
+from pipeline.match.index import Index
+from pipeline.match.matcher import Matcher
+from pipeline.match.patterns import PatternTable
+from plates import alphabet
+from tests import reference
+
+LIST = Hotlist(name="a")
+NAMES = {
+    kernels.EXACT: "exact",
+    kernels.NEAR_SUBSTITUTION: "substitution",
+    kernels.NEAR_MISSED: "missed",
+    kernels.NEAR_EXTRA: "extra",
+    kernels.NEAR_SWAP: "swap",
+    kernels.NEAR_TWO: "two",
+    weighing.PATTERN: "pattern",
+}
+
+
+def snapshot_of(plates: list[str]) -> Snapshot:
+    return Snapshot.build(1, [(LIST, [HotlistEntry(plate=plate) for plate in plates])])
+
+
+def found(plates: list[str], reads: list[str], substitutions: int = 2) -> list[tuple[str, str, str]]:
+    """Read, entry and what lies between, of every candidate whatever its likelihood."""
+    snapshot = snapshot_of(plates)
+    scoring = posterior.default()
+    batch = ReadBatch.of(alphabet.encode(reads), np.zeros(len(reads), np.int64))
+    scores = scoring.prepare(batch, 1e-7, 0.0, pairs=substitutions > 1)
+    every = Index(snapshot).candidates(batch.keys, scores, scoring.prices, substitutions)
+    return sorted(
+        (reads[read], plates[entry], NAMES[int(edit)])
+        for read, entry, edit in zip(every.read_row.tolist(), every.entry_row.tolist(), every.edit, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("read", "entry", "how"),
+    [
+        ("1ABC123", "1ABC123", "exact"),
+        ("1ABC123", "1XBC123", "substitution"),
+        ("1ABC123", "XABC123", "substitution"),
+        ("1ABC123", "1ABC12X", "substitution"),
+        ("1ABC123", "1AXC12X", "two"),
+        ("1ABC123", "XX", None),
+        ("1ABC123", "1ABC1234", "missed"),
+        ("1ABC123", "X1ABC123", "missed"),
+        ("1ABC123", "1ABCC123", "missed"),
+        ("1ABC123", "1ABC12", "extra"),
+        ("1AABC12", "1ABC12", "extra"),
+        ("1ABC123", "1BAC123", "swap"),
+        ("1ABC123", "1ABC132", "swap"),
+        ("1ABC123", "1CBA123", "two"),
+        ("1AAB123", "1ABA123", "swap"),
+        ("1ABC123", "1AXX12X", None),
+        ("AAAAAAAAAA", "AAAAAAAAAA", "exact"),
+        ("AAAAAAAAAA", "AAAAAAAAAB", "substitution"),
+        ("AAAAAAAAA", "AAAAAAAAAA", "missed"),
+        ("AAAAAAAAAA", "AAAAAAAAA", "extra"),
+        ("A", "B", "substitution"),
+        ("A", "AB", "missed"),
+        ("AB", "BA", "swap"),
+    ],
+)
+def test_every_edit(read: str, entry: str, how: str | None) -> None:
+    assert found([entry], [read]) == ([] if how is None else [(read, entry, how)])
+
+
+def test_two_substitutions_are_a_choice() -> None:
+    assert found(["1AXC12X"], ["1ABC123"], substitutions=1) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text("01AB", max_size=5), max_size=25),
+    st.lists(st.text("01AB", max_size=6), max_size=8, unique=True),
+)
+def test_it_is_what_comparing_each_with_each_finds(plates: list[str], reads: list[str]) -> None:
+    expected = []
+    for read, entry in itertools.product(reads, plates):
+        codes = [reference.characters_of(row) for row in alphabet.encode([read, entry])]
+        how = reference.difference(codes[0], codes[1]) if read and entry else None
+        expected += [(read, entry, how)] if how else []
+    assert found(plates, reads) == sorted(expected)
+
+
+def test_an_entry_that_is_listed_often_is_found_as_often() -> None:
+    plates = ["1ABC123"] * 5000 + ["1ABC124"] * 3000
+    assert len(found(plates, ["1ABC123"])) == 8000
+    assert len(found(["1AB?123"] * 700, ["1ABC123"])) == 700
+
+
+PATTERNS = st.text(st.sampled_from("01A?*"), min_size=1, max_size=10)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PATTERNS, max_size=15), st.lists(st.text("01AB", max_size=10), max_size=8))
+def test_patterns_are_what_a_regular_expression_says(patterns: list[str], reads: list[str]) -> None:
+    table = PatternTable.of(alphabet.pack(alphabet.encode(patterns)), np.arange(len(patterns)))
+    read_rows, entry_rows = table.pairs(alphabet.pack(alphabet.encode(reads)))
+    codes = [reference.characters_of(row) for row in alphabet.encode(patterns + reads)]
+    expected = [
+        (read, entry)
+        for read in range(len(reads))
+        for entry in range(len(patterns))
+        if reads[read] and reference.fits(codes[len(patterns) + read], codes[entry])
+    ]
+    assert sorted(zip(read_rows.tolist(), entry_rows.tolist(), strict=True)) == expected
+
+
+def test_there_are_never_more_lookups_than_ways_to_choose_slots() -> None:
+    random = np.random.default_rng(3)
+    patterns = ["".join(random.choice(list("01AB?*"), 8)) for _ in range(3000)]
+    table = PatternTable.of(alphabet.pack(alphabet.encode(patterns)), np.arange(3000))
+    per_length = np.diff(table.group_of_length)
+    assert (per_length <= 2 ** np.arange(alphabet.SLOTS + 1)).all()
+
+
+def test_a_delta_shares_the_base() -> None:
+    before = Matcher(snapshot_of(["1ABC123", "1A?*", "2DEF456"]))
+    gone = pack_entries(LIST, [HotlistEntry(plate=plate) for plate in ("1ABC123", "1A?*", "NEVER")])
+    delta = Delta(
+        2, [(LIST, pack_entries(LIST, [HotlistEntry(plate="9NEW999")]))], [(LIST.name, gone.keys, gone.country)]
+    )
+    after = before.apply(delta)
+    assert after.index.base is before.index.base
+    assert (after.side_rows, len(after.snapshot)) == (1, 2)
+    batch = ReadBatch.of(alphabet.encode(["1ABC123", "2DEF456", "9NEW999"]), np.zeros(3, np.int64))
+    assert set(before.match(batch).entry_row.tolist()) == {0, 1, 2}
+    hits = after.match(batch)
+    assert [after.snapshot.plate(row) for row in hits.entry_row] == ["2DEF456", "9NEW999"]
+    merged = after.merged()
+    assert merged.side_rows == 0
+    assert [merged.snapshot.plate(row) for row in merged.match(batch).entry_row] == ["2DEF456", "9NEW999"]
+
+
+def test_removing_names_list_and_country() -> None:
+    entries = [HotlistEntry(plate="1ABC123", country=country) for country in ("BE", "NL")]
+    before = Matcher(Snapshot.build(1, [(Hotlist(name=name), entries) for name in ("a", "b")]))
+    gone = pack_entries(LIST, entries[:1])
+    after = before.apply(Delta(2, removed=[("b", gone.keys, gone.country)]))
+    left = set(range(4)) - set(after.snapshot.removed.tolist())
+    assert [(after.snapshot.hotlist(row).name, after.snapshot.country_code(row)) for row in sorted(left)] == [
+        ("a", "BE"), ("a", "NL"), ("b", "NL")
+    ]  # fmt: skip
