@@ -40,9 +40,9 @@ def test_the_bundled_model_knows_glyphs_that_it_never_saw(held_out: tuple[np.nda
 
 
 def test_the_recipe_learns_and_gives_the_same_twice(tmp_path: Path) -> None:
-    weights, accuracy = train(7, plates=150, held_out=30)
+    weights, accuracy = train(7, plates=60, held_out=20)
     assert accuracy > 0.6
-    again, _ = train(7, plates=150, held_out=30)
+    again, _ = train(7, plates=60, held_out=20)
     for name, values in weights.items():
         np.testing.assert_allclose(values, again[name], atol=1e-4)
     path = tmp_path / "glyphs.npz"
