@@ -32,10 +32,10 @@ COPY_RETRY_S: Final = 10.0
 class SnapshotLoader:
     """Holds the `matcher` of the newest snapshot; use it as an async context manager.
 
-    On entering: the copy on disk, and then what Redis has, where that is newer. Where there is neither, nothing
-    is listed, and the log and ``lik_snapshot_version`` say so. From then on, a new one is built beside the old one
-    in a thread and put in place with one assignment. Never an older one: a Redis that has lost its lists must
-    not take them from the worker too.
+    On entering: the copy on disk, and then what Redis has, where that is newer. Where there is no copy and Redis
+    does not answer, it is not `known` what is listed, and the log says so. From then on, a new one is built beside
+    the old one in a thread and put in place with one assignment. Never an older one: a Redis that has lost its
+    lists must not take them from the worker too.
     """
 
     def __init__(self, settings: Settings, worker_id: str) -> None:
@@ -46,6 +46,7 @@ class SnapshotLoader:
         self._worker_id = worker_id
         self._wake = asyncio.Event()
         self._unsaved = asyncio.Event()
+        self._known = asyncio.Event()
         self._trouble = ""
         self._tasks: list[asyncio.Task[None]] = []
         self.matcher = Matcher(Snapshot.empty())
@@ -73,6 +74,13 @@ class SnapshotLoader:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=0.1)
         await self._redis.aclose()
+
+    async def known(self, stop: asyncio.Event) -> None:
+        """Wait until a snapshot is loaded, or Redis has said that nothing is listed; or until `stop`."""
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._known, stop)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
 
     @property
     def _held(self) -> int:
@@ -103,7 +111,7 @@ class SnapshotLoader:
             elif self._held:
                 log.error("%s; matching goes on with snapshot %d", trouble, self._held)
             else:
-                log.error("%s; NOTHING IS MATCHED until that is over", trouble)
+                log.error("%s; reads wait in Kafka until that is over", trouble)
 
     async def _follow(self) -> str:
         """Load and put in place what is newer; return what is wrong, or the empty string."""
@@ -117,11 +125,13 @@ class SnapshotLoader:
             await self._place(snapshot)
             self._unsaved.set()
             await self._store.report_worker(self._worker_id, self._held)
+        self._known.set()
         telemetry.SNAPSHOT_AGE.set(time.time())
         return ""
 
     async def _place(self, snapshot: Snapshot) -> None:
         self.matcher = await asyncio.to_thread(Matcher.aside, snapshot)
+        self._known.set()
         telemetry.SNAPSHOT_VERSION.set(snapshot.version)
         log.info("snapshot %d: %d entries", snapshot.version, len(snapshot))
 

@@ -8,37 +8,32 @@ The order, for each batch, is what makes it at-least-once:
 4. commit the batch's offsets.
 
 A fall before 4 means that the batch is matched again; hit ids are derived from read and entry, so the same
-hits come out. A failing 3 seeks back and tries again. A failing 4 changes nothing: the next commit, or the
-worker that has the partitions now, makes up for it.
+hits come out. `pipeline.intake` says what happens when Kafka does not acknowledge.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 from numpy.typing import NDArray
 
 from hotlists.entry import COUNTRIES, Handling
 from hotlists.snapshot import Snapshot
-from pipeline import telemetry, topics
+from pipeline import intake, telemetry, topics
 from pipeline.batch import KINDS, HitBatch, ReadBatch, pack_country
 from pipeline.cameras import Camera, load_cameras
 from pipeline.checks import check_read
-from pipeline.errors import UnavailableError
+from pipeline.intake import Record
 from pipeline.match.loader import SnapshotLoader
 from pipeline.match.matcher import Matcher
 from pipeline.model import (
-    LAST_NS,
     EntryRef,
     Hit,
     MessageError,
@@ -54,11 +49,6 @@ from pipeline.telemetry import Stamp
 from pipeline.topics import Publisher
 from plates import alphabet
 
-log = logging.getLogger(__name__)
-
-RETRY_S: Final = 0.5
-TAKE_MS: Final = 200
-"""How long the worker waits for reads before it looks whether it must stop."""
 MAX_READ_BYTES: Final = 32_768
 """Largest read, its patch aside. One with all 36 characters for each slot has some 12 kB."""
 _ENVELOPE_BYTES: Final = 1024
@@ -74,8 +64,6 @@ _COUNTRY_OF: Final = {code: pack_country(code) for code in COUNTRIES} | {
     code.lower(): pack_country(code) for code in COUNTRIES
 }
 
-Record: TypeAlias = ConsumerRecord[Any, Any]
-
 
 class Refused(NamedTuple):
     """A message that is not matched."""
@@ -88,44 +76,21 @@ class Refused(NamedTuple):
 
 
 async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
-    """Match reads until `stop`; `ready` is called once partitions are assigned and a snapshot is loaded."""
+    """Match reads until `stop`; `ready` is called once it is known what is listed, and partitions are assigned."""
     cameras = load_cameras(settings.cameras)
     worker_id = f"{socket.gethostname()}-{os.getpid()}"
     consumer = topics.consumer(settings, topics.READS)
     async with SnapshotLoader(settings, worker_id) as loader, Publisher(settings) as publisher, consumer:
         stage = MatchStage(settings, cameras, publisher)
-        while not consumer.assignment() and not stop.is_set():
-            await asyncio.sleep(0.01)
+        # Before it is known what is listed, reads wait in Kafka: matched against nothing, they would be lost.
+        await loader.known(stop)
+        await intake.assigned(consumer, stop)
         ready()
-        while not stop.is_set():
-            taken: Mapping[TopicPartition, Sequence[Record]] = await consumer.getmany(
-                timeout_ms=TAKE_MS, max_records=settings.match_batch_reads
-            )
-            if taken:
-                await _take(taken, consumer, stage, loader.matcher)
 
+        async def take(records: Sequence[Record]) -> None:
+            await stage.take(records, loader.matcher)
 
-async def _take(
-    taken: Mapping[TopicPartition, Sequence[Record]],
-    consumer: AIOKafkaConsumer,
-    stage: MatchStage,
-    matcher: Matcher,
-) -> None:
-    """Have a batch matched, and commit it; or seek back to its begin, to take it again."""
-    try:
-        await stage.take(list(chain.from_iterable(taken.values())), matcher)
-    except UnavailableError as error:
-        log.warning("hits are not taken (%s); the batch is matched again", error)
-        for partition, records in taken.items():
-            # What another worker was given meanwhile is that worker's to match.
-            if partition in consumer.assignment():
-                consumer.seek(partition, records[0].offset)
-        await asyncio.sleep(RETRY_S)
-        return
-    try:
-        await consumer.commit()
-    except KafkaError as error:
-        log.warning("offsets are not committed (%s); reads may be matched twice", type(error).__name__)
+        await intake.take_batches(consumer, take, stop=stop, max_records=settings.match_batch_reads)
 
 
 class MatchStage:
@@ -140,29 +105,22 @@ class MatchStage:
     async def take(self, records: Sequence[Record], matcher: Matcher) -> None:
         """Match a batch; returns when Kafka has acknowledged every hit and every reject of it.
 
-        What cannot be handled must not keep back what is behind it: the batch is then halved until the one
-        message is found, which goes to ``anpr.rejects``.
+        A message that cannot be handled goes to ``anpr.rejects``, so that it keeps nothing back.
 
         Raises
         ------
         UnavailableError
             Kafka did not acknowledge all. Take the batch again: ids are stable.
         """
-        try:
-            await self._match(records, matcher)
-        except UnavailableError:
-            raise
-        except Exception as error:
-            # By its type alone: what it says may hold a plate.
-            log.error("%d reads could not be matched: %s", len(records), type(error).__name__)
-            if len(records) > 1:
-                half = len(records) // 2
-                await self.take(records[:half], matcher)
-                await self.take(records[half:], matcher)
-                return
-            detail = f"{type(error).__name__} in the match stage"
-            await self._reject(Refused(records[0], RejectReason.FAILED, detail))
+
+        async def match(some: Sequence[Record]) -> None:
+            await self._match(some, matcher)
+
+        async def refuse(record: Record, error: str) -> None:
+            await self._reject(Refused(record, RejectReason.FAILED, f"{error} in the match stage"))
             await self._publisher.flush()
+
+        await intake.handle_or_refuse(records, match, refuse)
 
     async def _match(self, records: Sequence[Record], matcher: Matcher) -> None:
         taken_ns = telemetry.now_ns()
@@ -225,7 +183,7 @@ class MatchStage:
             hit_id = derive_id("hit", read.read_id, entry.entry_id)
             if hit_id in hits and _severity(hits[hit_id].entry) >= _severity(entry):
                 continue
-            trail = telemetry.stamped(_plausible(read.trail), Stamp.READ_TAKEN, taken_ns)
+            trail = telemetry.stamped(telemetry.plausible(read.trail), Stamp.READ_TAKEN, taken_ns)
             hits[hit_id] = Hit(
                 hit_id=hit_id,
                 read=read,
@@ -323,11 +281,6 @@ def _entry_ref(snapshot: Snapshot, row: int) -> EntryRef:
 def _severity(entry: EntryRef) -> tuple[bool, int]:
     """Which of a list's lines of one plate counts: a covert one, so that nothing leaks; then the most urgent."""
     return entry.handling is Handling.COVERT, -entry.priority.rank
-
-
-def _plausible(trail: Mapping[str, int]) -> dict[str, int]:
-    """Leave out of a trail what is no moment: later stages measure with it."""
-    return {stamp: at_ns for stamp, at_ns in trail.items() if 0 <= at_ns <= LAST_NS}
 
 
 def _in_base64(raw: bytes | None) -> int:

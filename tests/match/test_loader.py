@@ -242,7 +242,7 @@ async def test_a_damaged_copy_is_refused_and_said(
     async with SnapshotLoader(away, "w") as loader:
         assert (version_of(loader), plates_of(loader)) == (0, [])
     assert "the copy of the snapshot on disk is refused" in caplog.text
-    assert "NOTHING IS MATCHED" in caplog.text
+    assert "reads wait in Kafka" in caplog.text
     # With Redis there, it costs nothing, and is replaced.
     async with SnapshotLoader(settings, "w") as loader:
         assert (version_of(loader), plates_of(loader)) == (version, ["1ABC123"])
@@ -280,7 +280,7 @@ async def test_a_copy_that_cannot_be_written_is_said_and_tried_again(
 async def test_neither_redis_nor_a_copy_is_said_loudly(away: Settings, caplog: pytest.LogCaptureFixture) -> None:
     async with SnapshotLoader(away, "w") as loader:
         assert plates_of(loader) == []
-    assert "NOTHING IS MATCHED" in caplog.text
+    assert "reads wait in Kafka" in caplog.text
 
 
 # --- Redis goes and comes back -------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 import redis.asyncio as aioredis
 from aiokafka import AIOKafkaConsumer
@@ -19,12 +19,13 @@ from aiokafka.errors import CommitFailedError
 
 from hotlists.entry import Handling, Hotlist, HotlistEntry, Priority
 from hotlists.store import HotlistStore
-from pipeline import topics
-from pipeline.batch import HitBatch, ReadBatch, pack_country
+from pipeline import intake, topics
+from pipeline.batch import HitBatch, ReadBatch
+from pipeline.embedded import EmbeddedRedis, free_port
 from pipeline.errors import UnavailableError
 from pipeline.match import worker
 from pipeline.match.matcher import Matcher
-from pipeline.match.worker import run, to_batch
+from pipeline.match.worker import run
 from pipeline.model import Hit, PlateRead, Reject, RejectReason, decode, derive_id, encode
 from pipeline.settings import Settings
 from pipeline.topics import Publisher
@@ -382,7 +383,7 @@ async def test_a_batch_whose_hits_are_not_taken_is_matched_again(
             self._fail("send_bytes")
             return await super().send_bytes(topic, value, key=key)
 
-    monkeypatch.setattr(worker, "RETRY_S", 0.0)
+    monkeypatch.setattr(intake, "RETRY_S", 0.0)
     await publish(settings, ["1ABC123"])
     reads = [make_read("1ABC123", camera=f"cam-{1 + number % 3}", captured_at_ns=number) for number in range(30)]
     await send(settings, reads)
@@ -391,8 +392,41 @@ async def test_a_batch_whose_hits_are_not_taken_is_matched_again(
         async with running(run, settings):
             await drained(settings)
     assert failures == 1
-    assert "the batch is matched again" in caplog.text
+    assert "it is taken again" in caplog.text
     assert await reads_hit(settings, 30) == {read.read_id for read in reads}
+
+
+async def test_before_it_is_known_what_is_listed_reads_wait(
+    make_settings: MakeSettings, embedded_broker: BrokerUnderTest, tmp_path: Path
+) -> None:
+    """A first start while Redis is away: matched against nothing, and committed, these reads would be lost."""
+    port = free_port()
+    settings = make_settings(embedded_broker, redis_url=f"redis://127.0.0.1:{port}/0")
+    with EmbeddedRedis(tmp_path / "redis", port=port):
+        await publish(settings, ["1ABC123"])
+    read = make_read("1ABC123")
+    await send(settings, [read])
+    stop, ready = asyncio.Event(), asyncio.Event()
+    working = asyncio.create_task(run(settings, stop=stop, ready=ready.set))
+    done, _ = await asyncio.wait({working}, timeout=3)
+    assert not done
+    assert not ready.is_set()
+    assert await topics.group_lag(settings, topics.READS) == 1
+    with EmbeddedRedis(tmp_path / "redis", port=port):
+        await asyncio.wait_for(ready.wait(), 30)
+        assert await reads_hit(settings, 1) == {read.read_id}
+        stop.set()
+        await asyncio.wait_for(working, 20)
+
+
+async def test_a_worker_without_redis_ends_when_it_is_told(
+    make_settings: MakeSettings, embedded_broker: BrokerUnderTest
+) -> None:
+    settings = make_settings(embedded_broker, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    stop = asyncio.Event()
+    working = asyncio.create_task(run(settings, stop=stop))
+    stop.set()
+    await asyncio.wait_for(working, 20)
 
 
 async def test_a_commit_that_fails_costs_nothing(
@@ -472,109 +506,3 @@ async def test_every_hit_names_a_version_that_held_its_entry(settings: Settings)
         assert hit.entry.reason == generations[at]
         assert hit.entry.plate == "1ABC123" or int(hit.entry.reason) % 2
     assert len({hit.snapshot_version for hit in hits}) > 3
-
-
-# --- columns -------------------------------------------------------------------------------------------------
-
-
-def probabilities(plate: str, *characters: list[dict[str, float]] | None) -> Any:
-    """Lay out reads of `plate`, one for each list of characters."""
-    return to_batch([make_read(plate, characters=each) for each in characters]).probabilities
-
-
-def code(character: str) -> int:
-    return int(alphabet.encode([character])[0, 0])
-
-
-def test_reads_become_columns() -> None:
-    reads = [
-        make_read("1ABC123", captured_at_ns=5, country="BE", confidence=0.5),
-        make_read("AB", captured_at_ns=2**63 - 1, country="nl", confidence=None),
-    ]
-    batch = to_batch(reads)
-    assert alphabet.decode(batch.codes) == ["1ABC123", "AB"]
-    assert batch.keys.tolist() == alphabet.pack(batch.codes).tolist()
-    assert batch.captured_at_ns.tolist() == [5, 2**63 - 1]
-    assert batch.country.tolist() == [pack_country("BE"), pack_country("NL")]
-    assert batch.confidence[0] == 0.5
-    assert np.isnan(batch.confidence[1])
-    assert batch.probabilities is None
-    assert [column.dtype for column in (batch.codes, batch.country, batch.confidence)] == [
-        np.uint8,
-        np.uint16,
-        np.float32,
-    ]
-
-
-def test_no_reads_are_columns_of_none() -> None:
-    batch = to_batch([])
-    assert (len(batch), batch.codes.shape, batch.probabilities) == (0, (0, alphabet.SLOTS), None)
-
-
-@pytest.mark.parametrize("country", ["", "é", "ß", "BEL", "B", "12", "XX", "\u0130E", "be ", "x" * 1000])
-def test_a_country_that_is_none_is_not_said(country: str) -> None:
-    assert to_batch([make_read(country=country)]).country.tolist() == [0]
-
-
-@pytest.mark.parametrize("confidence", [5.0, 1.0000001, -0.1, 1e300, float("inf"), float("nan"), None])
-def test_a_confidence_that_is_none_is_not_said(confidence: float | None) -> None:
-    assert np.isnan(to_batch([make_read(confidence=confidence)]).confidence).all()
-
-
-@pytest.mark.parametrize("confidence", [0.0, 0.25, 1.0])
-def test_a_confidence_is_kept(confidence: float) -> None:
-    assert to_batch([make_read(confidence=confidence)]).confidence.tolist() == [confidence]
-
-
-def test_probabilities_stand_in_their_slots() -> None:
-    found = probabilities("AB1", None, [{"A": 0.9, "4": 0.1}, {"B": 0.5, "8": 0.25}, {"1": 1.0}], None)
-    assert (found.shape, found.dtype) == ((3, alphabet.SLOTS, 37), np.float32)
-    assert not found[0].any()
-    assert not found[2].any()
-    expected = np.zeros((alphabet.SLOTS, 37), np.float32)
-    expected[0, [code("A"), code("4")]] = 0.9, 0.1
-    expected[1, [code("B"), code("8")]] = 0.5, 0.25
-    expected[2, code("1")] = 1.0
-    # Beyond the text there is no character, surely.
-    expected[3:, alphabet.PAD] = 1.0
-    assert np.array_equal(found[1], expected)
-
-
-def test_the_empty_text_is_no_character_and_small_letters_are_capitals() -> None:
-    found = probabilities("AB", [{"a": 0.7, "A": 0.2}, {"b": 0.6, "": 0.4}, {"": 0.8, "1": 0.2}])
-    assert found[0, 0, code("A")] == np.float32(0.7)
-    assert found[0, 1, [code("B"), alphabet.PAD]].tolist() == np.float32([0.6, 0.4]).tolist()
-    assert found[0, 2, [alphabet.PAD, code("1")]].tolist() == np.float32([0.8, 0.2]).tolist()
-
-
-def test_what_is_no_character_or_no_probability_is_left_out() -> None:
-    slot = {"A": 5.0, "AB": 0.9, "é": 0.9, "?": 0.9, "_": 0.9, "B": -1.0, "C": float("nan"), "D": 1e308}
-    found = probabilities("AA", [slot, {"A": 0.5}])
-    assert np.flatnonzero(found[0, 0]).tolist() == [code("A"), code("D")]
-    assert found[0, 0].max() == 1.0
-    assert np.isfinite(found).all()
-
-
-def test_slots_beyond_ten_are_left_out() -> None:
-    found = probabilities("ABCDEFGHIJ", [{character: 0.5} for character in "ABCDEFGHIJKLM"])
-    assert found[0, 9, code("J")] == 0.5
-    assert found.sum() == 5.0
-
-
-@pytest.mark.parametrize(
-    "characters",
-    [
-        [],
-        [{}],
-        [{}, {}, {}],
-        [{"A": 0.9}],
-        [{"A": 0.9}, {"X": 0.9}],
-        [{"A": 0.9}, {"é": 0.9}],
-        [{"A": 0.9}, {"B": 0.0}],
-        [{"A": 0.9}, {"B": 0.9}, {"C": 0.9}],
-    ],
-)
-def test_characters_that_deny_their_own_text_count_as_none(characters: list[dict[str, float]]) -> None:
-    found = probabilities("AB", characters, [{"A": 0.9}, {"B": 0.9}])
-    assert not found[0].any()
-    assert found[1].any()
