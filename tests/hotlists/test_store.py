@@ -1,4 +1,4 @@
-"""The master copy of the hotlists, on a real Redis: lists, what is published, the versions kept, and the workers."""
+"""The master copy of the hotlists, on a real Redis: lists, what is published, versions kept, and workers."""
 
 from __future__ import annotations
 
