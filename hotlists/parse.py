@@ -29,8 +29,8 @@ MAX_ROWS: Final = 1_000_000
 MAX_ERRORS: Final = 1000
 """Row errors that are told apart; more are counted."""
 MAX_IGNORED: Final = 50
-FEWEST_KNOWN: Final = 3
-"""Characters that a pattern must state: with fewer, it would be a hit on every other vehicle."""
+FEWEST_KNOWN: Final = 2
+"""Characters that a pattern must state: with one, it would be a hit on every other vehicle."""
 
 _BRUSSELS: Final = ZoneInfo("Europe/Brussels")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
