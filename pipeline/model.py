@@ -98,6 +98,8 @@ class PlateRead(Message, frozen=True, kw_only=True):
     box: Box | None = None
     patch: bytes | None = None
     """JPEG of the plate, at most a few kB."""
+    picture: bytes | None = None
+    """JPEG of the vehicle, at most some tens of kB; None where the source gives none."""
     trail: dict[str, int] = {}
 
 
@@ -134,6 +136,8 @@ class EntryRef(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority = Priority.NORMAL
     handling: Handling = Handling.OPEN
     named_users: tuple[str, ...] = ()
+    notify_unconfirmed: bool = False
+    """True where units are told before an operator has confirmed; never of a covert alert."""
 
 
 class Hit(Message, frozen=True, kw_only=True):

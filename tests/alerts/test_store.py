@@ -82,7 +82,7 @@ async def _drop_all(url: str) -> None:
     from pipeline.alerts.tables import METADATA
 
     opened = AlertStore(url)
-    async with opened._engine.begin() as connection:
+    async with opened.database.engine.begin() as connection:
         await connection.run_sync(METADATA.drop_all)
     await opened.close()
 
@@ -147,10 +147,10 @@ async def test_a_verdict_is_a_change_and_the_latest_counts(store: AlertStore) ->
     alert = make_alert()
     seq = await store.record(alert)
     await store.acknowledge(alert.alert_id, Verdict.CONFIRMED, by=OPERATOR)
-    row = await store.acknowledge(alert.alert_id, Verdict.MISREAD, by=DETECTIVE, note="8 is B")
+    row = await store.acknowledge(alert.alert_id, Verdict.MISREAD, by=NAMED, note="8 is B")
     assert row.seq == seq + 2
     assert row.acknowledgement is not None
-    assert (row.acknowledgement.verdict, row.acknowledgement.by) == (Verdict.MISREAD, "bo")
+    assert (row.acknowledgement.verdict, row.acknowledgement.by) == (Verdict.MISREAD, "cas")
     assert row.acknowledgement.note == "8 is B"
     (listed,) = await store.changes_since(seq, user=OPERATOR)
     assert listed.acknowledgement == row.acknowledgement
