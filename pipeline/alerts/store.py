@@ -165,11 +165,13 @@ class AlertStore:
                 return []
             return await load(connection, visible(user, scale).where(scale > seq).order_by(scale).limit(limit))
 
-    async def latest(self, limit: int, user: Viewer) -> list[AlertRow]:
-        """Return the newest alerts, newest first."""
+    async def latest(self, limit: int, user: Viewer, *, before_ns: int | None = None) -> list[AlertRow]:
+        """Return the newest alerts, newest first; with `before_ns`, of those that were made before it."""
         async with self.database.read() as connection:
             scale = await changes_scale(connection, user)
             newest = visible(user, scale).order_by(ALERTS.c.created_at_ns.desc()).limit(limit)
+            if before_ns is not None:
+                newest = newest.where(ALERTS.c.created_at_ns < before_ns)
             return await load(connection, newest)
 
     async def last_seq(self, user: Viewer | None = None) -> int:
