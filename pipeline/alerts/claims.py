@@ -14,10 +14,12 @@ from sqlalchemy import func as sql
 from sqlalchemy import insert, select, update
 
 from pipeline import telemetry
+from pipeline.alerts import reports
 from pipeline.alerts.database import Change, Database
 from pipeline.alerts.rows import Claim, UnknownAlertError, Verdict, live_claim
 from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS
 from pipeline.alerts.viewer import Viewer, may_see
+from pipeline.model import Alert, decode
 
 CLAIM_S: Final = 300
 """How long a claim holds without being renewed: an operator who is called away must not keep an alert for ever."""
@@ -107,6 +109,8 @@ class Claims:
                 **await _numbers(change, row.covert),
             }
             await change.connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(**values))
+            if verdict is Verdict.CONFIRMED:
+                await reports.draft_stored(change.connection, decode(row.payload, Alert), by=by.name)
 
 
 def _release(row: Any, verdict: Verdict, now_ns: int) -> dict[str, Any]:
@@ -129,6 +133,7 @@ async def _state(change: Change, alert_id: str, by: Viewer) -> Any:
         ALERTS.c.released_at_ns,
         ALERTS.c.withdrawn_at_ns,
         ALERTS.c.release_round,
+        ALERTS.c.payload,
     ).where(ALERTS.c.alert_id == alert_id, may_see(by))
     row = (await change.connection.execute(query)).first()
     if row is None:

@@ -33,6 +33,9 @@ from hotlists.entry import Handling
 from pipeline import telemetry
 from pipeline.alerts.claims import Claims
 from pipeline.alerts.database import Database
+from pipeline.alerts.deliveries import Deliveries
+from pipeline.alerts.figures import Figures
+from pipeline.alerts.reports import Reports, add_draft
 from pipeline.alerts.rows import (
     COVERT_SCALE,
     AlertRow,
@@ -42,12 +45,13 @@ from pipeline.alerts.rows import (
     load,
     visible,
 )
+from pipeline.alerts.search import Search
 from pipeline.alerts.tables import ALERTS, COUNTER, NAMED, PICTURES, SIGHTINGS
 from pipeline.alerts.trail import AuditLine, Deed, Trail
 from pipeline.alerts.units import Units
 from pipeline.alerts.users import User, Users
 from pipeline.alerts.viewer import COVERT_ROLE, Viewer, may_see
-from pipeline.model import Alert, Hit, decode, encode
+from pipeline.model import Alert, Hit, RirDraft, decode, encode
 
 __all__ = ["COVERT_ROLE", "AlertRow", "AlertStore", "UnknownAlertError", "User", "Verdict", "Viewer"]
 
@@ -64,7 +68,12 @@ class AlertStore:
     def __init__(self, database_url: str) -> None:
         self.database = Database(database_url)
         self.claims = Claims(self.database)
+        self.deliveries = Deliveries(self.database)
+        self.deliveries = Deliveries(self.database)
+        self.figures = Figures(self.database)
+        self.reports = Reports(self.database)
         self.trail = Trail(self.database)
+        self.search = Search(self.database, self.trail)
         self.units = Units(self.database)
         self.users = Users(self.database)
 
@@ -76,10 +85,11 @@ class AlertStore:
         """Close all connections."""
         await self.database.close()
 
-    async def record(self, alert: Alert) -> int:
+    async def record(self, alert: Alert, report: RirDraft | None = None) -> int:
         """Insert or replace an alert; return its change number. The same alert twice is one change.
 
-        The pictures that were stored first stay.
+        The pictures that were stored first stay. A report that a new alert calls for goes into the outbox in the
+        same transaction.
         """
         payload = encode(_without_pictures(alert))
         known = select(ALERTS.c.seq, ALERTS.c.payload).where(ALERTS.c.alert_id == alert.alert_id)
@@ -99,6 +109,9 @@ class AlertStore:
             if row is None:
                 await _insert(change.connection, alert, values)
                 await self._add_sightings(change.connection, alert, set())
+                if report is not None:
+                    named = alert.hit.entry.named_users
+                    await add_draft(change.connection, report, by="", named=named, leave=True)
             else:
                 await change.connection.execute(
                     update(ALERTS).where(ALERTS.c.alert_id == alert.alert_id).values(**values)

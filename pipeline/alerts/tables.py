@@ -64,6 +64,7 @@ ALERTS: Final = Table(
     Index("alerts_entry", "entry_id", "zone", "last_seen_ns"),
     Index("alerts_created", "created_at_ns", "alert_id"),
     Index("alerts_released", "released_at_ns"),
+    Index("alerts_withdrawn", "withdrawn_at_ns"),
     Index("alerts_plate", "plate_listed"),
     Index("alerts_list", "hotlist", "created_at_ns", "covert", "verdict", "priority"),
 )
@@ -225,23 +226,25 @@ OUTBOX: Final = Table(
     "outbox",
     METADATA,
     Column("id", _ROW_ID, primary_key=True, autoincrement=True),
-    Column("outlet", String(16), nullable=False),
-    Column("rir_id", String(32), nullable=False, index=True),
+    Column("rir_id", ForeignKey("rir_reports.rir_id", ondelete="CASCADE"), nullable=False, index=True),
     Column("version", Integer, nullable=False),
+    Column("created_at_ns", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at_ns", BigInteger),
+    Column("on_topic_at_ns", BigInteger),
     Column("done_at_ns", BigInteger),
     Column("problem", Text, nullable=False),
     Index("outbox_due", "next_at_ns"),
 )
-"""What must still leave, written in the transaction of what it tells of. ``next_at_ns`` is null once it has left,
-or was refused for good."""
+"""Which version of which report must leave, written in the transaction of what it tells of. ``next_at_ns`` is null
+once it has left everywhere, or was refused for good; ``on_topic_at_ns`` is when Kafka acknowledged it."""
 
 DELIVERIES: Final = Table(
     "deliveries",
     METADATA,
     Column("delivery_id", String(32), primary_key=True),
     _of_alert(index=True),
+    Column("round", Integer, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("receiver", String(128), nullable=False),
     Column("level", Integer, nullable=False),

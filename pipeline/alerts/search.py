@@ -1,0 +1,216 @@
+"""Looking for alerts: filters, pages, and what must be said before looking far back.
+
+Every search is written to the audit trail before its results are given. Alerts older than
+`Settings.search_reason_after_days` are looked through only with a reason, and by those who are not at liberty to
+decide that themselves also with an authorisation number (`docs/retention.md` says which law stands behind it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import func as sql
+
+from pipeline import telemetry
+from pipeline.alerts.database import Database
+from pipeline.alerts.rows import AlertRow, Verdict, changes_scale, load, visible
+from pipeline.alerts.tables import ALERTS, SIGHTINGS
+from pipeline.alerts.trail import Deed, Trail
+from pipeline.alerts.viewer import Viewer, may_see
+from plates.normalise import normalise_pattern
+
+DAY_NS: Final = 86_400_000_000_000
+PAGE: Final = 100
+MAX_PAGE: Final = 500
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to look for; every condition that is given must hold."""
+
+    plate: str = ""
+    """Listed or read; ``?`` is one character, ``*`` any run. Without them: the whole plate."""
+    hotlist: str = ""
+    camera: str = ""
+    zone: str = ""
+    category: str = ""
+    priority: str = ""
+    verdict: str = ""
+    """A `Verdict`, or ``none`` for those that still wait for one."""
+    claimed_by: str = ""
+    from_ns: int | None = None
+    until_ns: int | None = None
+    """Created in this time: from inclusive, until exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pretext:
+    """Why somebody looks, under which authorisation, and from where they ask."""
+
+    reason: str = ""
+    authorisation: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the alerts that were found, newest first."""
+
+    rows: list[AlertRow]
+    next: str | None
+    """Give it back for those that follow; None where these are the last."""
+
+
+class ReasonNeededError(Exception):
+    """Looking this far back needs a reason, or an authorisation number.
+
+    Parameters
+    ----------
+    what
+        ``reason`` or ``authorisation``.
+    older_than_ns
+        From before which moment on it is needed.
+    """
+
+    def __init__(self, what: str, older_than_ns: int) -> None:
+        super().__init__(f"alerts from before this moment are looked through only with a {what}")
+        self.what = what
+        self.older_than_ns = older_than_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From which age a search must say why, and who needs an authorisation for it."""
+
+    reason_after_days: int = 30
+    """The law's month; see `Settings.search_reason_after_days`."""
+    authorised_roles: frozenset[str] = frozenset({"chief"})
+    """Roles that need no authorisation number beside their reason."""
+
+
+class Search:
+    """Looking through the store."""
+
+    def __init__(self, database: Database, trail: Trail) -> None:
+        self._database = database
+        self._trail = trail
+        self.limits = Limits()
+
+    async def find(
+        self, query: Query, user: Viewer, *, pretext: Pretext, after: str | None = None, limit: int = PAGE
+    ) -> Page:
+        """Return the alerts that fit `query` and that `user` may see, newest first, a page at a time.
+
+        Without `Query.from_ns`, a search goes back as far as needs no reason, or with a reason to the beginning.
+
+        Raises
+        ------
+        ReasonNeededError
+            It goes further back than `Limits.reason_after_days`, and the pretext does not say why.
+        ValueError
+            `after` is not a page's `Page.next`, or a plate has no plate character.
+        """
+        at = _cursor(after)
+        from_ns = self._reach(query, user, pretext)
+        limit = min(limit, MAX_PAGE)
+        async with self._database.read() as connection:
+            scale = await changes_scale(connection, user)
+            selected = visible(user, scale).where(*_conditions(query, from_ns))
+            if at is not None:
+                selected = selected.where(
+                    or_(
+                        ALERTS.c.created_at_ns < at[0],
+                        and_(ALERTS.c.created_at_ns == at[0], ALERTS.c.alert_id < at[1]),
+                    )
+                )
+            newest = (ALERTS.c.created_at_ns.desc(), ALERTS.c.alert_id.desc())
+            rows = await load(connection, selected.order_by(*newest).limit(limit + 1))
+        page = rows[:limit]
+        await self._note(query, user, pretext, page)
+        more = f"{page[-1].alert.created_at_ns}-{page[-1].alert.alert_id}" if len(rows) > limit else None
+        return Page(page, more)
+
+    async def count(self, query: Query, user: Viewer, *, most: int = 10_000) -> int:
+        """Count the alerts that fit and that need no reason to look at; at most `most`."""
+        from_ns = max(query.from_ns or 0, self._free_from_ns())
+        found: Select[Any] = (
+            select(ALERTS.c.alert_id).where(may_see(user), *_conditions(query, from_ns)).limit(most)
+        )
+        async with self._database.read() as connection:
+            return int((await connection.execute(select(sql.count()).select_from(found.subquery()))).scalar_one())
+
+    def _free_from_ns(self) -> int:
+        return telemetry.now_ns() - self.limits.reason_after_days * DAY_NS
+
+    def _reach(self, query: Query, user: Viewer, pretext: Pretext) -> int:
+        """Return from when on may be looked; raise where a pretext is missing for what was asked."""
+        free_from_ns = self._free_from_ns()
+        if query.from_ns is not None and query.from_ns >= free_from_ns:
+            return query.from_ns
+        if query.from_ns is None and not pretext.reason.strip():
+            return free_from_ns
+        if not pretext.reason.strip():
+            raise ReasonNeededError("reason", free_from_ns)
+        if not user.roles & self.limits.authorised_roles and not pretext.authorisation.strip():
+            raise ReasonNeededError("authorisation", free_from_ns)
+        return query.from_ns or 0
+
+    async def _note(self, query: Query, user: Viewer, pretext: Pretext, page: list[AlertRow]) -> None:
+        asked = {name: value for name, value in msgspec.to_builtins(query).items() if value not in ("", None)}
+        why = pretext.reason.strip()
+        if pretext.authorisation.strip():
+            why = f"{why} [{pretext.authorisation.strip()}]"
+        covert = any(row.alert.hit.entry.handling.value == "covert" for row in page)
+        target = msgspec.json.encode(asked).decode()
+        await self._trail.add(Deed(user.name, "alerts.search", target, why, pretext.where, covert))
+
+
+def _conditions(query: Query, from_ns: int) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if from_ns > 0:
+        found.append(ALERTS.c.created_at_ns >= from_ns)
+    if query.until_ns is not None:
+        found.append(ALERTS.c.created_at_ns < query.until_ns)
+    for column, value in (
+        (ALERTS.c.hotlist, query.hotlist),
+        (ALERTS.c.zone, query.zone),
+        (ALERTS.c.category, query.category),
+        (ALERTS.c.priority, query.priority),
+        (ALERTS.c.claimed_by, query.claimed_by),
+    ):
+        if value:
+            found.append(column == value)
+    if query.verdict:
+        waits = query.verdict == "none"
+        found.append(ALERTS.c.verdict.is_(None) if waits else ALERTS.c.verdict == Verdict(query.verdict).value)
+    if query.camera:
+        found.append(_sighting(SIGHTINGS.c.camera == query.camera))
+    if query.plate:
+        found.append(
+            or_(_plate(ALERTS.c.plate_listed, query.plate), _sighting(_plate(SIGHTINGS.c.plate, query.plate)))
+        )
+    return found
+
+
+def _sighting(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return ALERTS.c.alert_id.in_(select(SIGHTINGS.c.alert_id).where(condition))
+
+
+def _plate(column: ColumnElement[str], asked: str) -> ColumnElement[bool]:
+    (pattern,) = normalise_pattern([asked])
+    if not pattern.strip("?*"):
+        raise ValueError(f"plate: no plate character in {asked[:20]!r}; give at least one letter or digit")
+    if "?" not in pattern and "*" not in pattern:
+        return column == pattern
+    return column.like(pattern.replace("?", "_").replace("*", "%"))
+
+
+def _cursor(after: str | None) -> tuple[int, str] | None:
+    if after is None:
+        return None
+    created, _, alert_id = after.partition("-")
+    if not (created.isascii() and created.isdigit() and len(created) < 20 and len(alert_id) == 32):
+        raise ValueError("after: not a page's next; begin at the first page")
+    return int(created), alert_id
