@@ -12,7 +12,8 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 
-from console import auth, views
+from console import alerts as alert_routes
+from console import auth, preferences, views
 from console.stream import AlertTopic, Hub
 from console.web import HERE, SafeAnswers, handle_errors
 from hotlists import admin
@@ -68,8 +69,8 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     app.include_router(
         admin.router(lambda: hotlists, authorise), prefix="/api/hotlists", dependencies=[Depends(authorise)]
     )
-    app.include_router(views.pages)
-    app.include_router(views.routes)
+    for router in (preferences.routes, views.pages, views.routes, alert_routes.routes):
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(
         SessionMiddleware,

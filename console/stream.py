@@ -1,10 +1,10 @@
 """The live stream: the store's changes as server-sent events, each with the change's number as its id.
 
-One watcher per process reads the store's changes: at once when ``lik.alerts`` has something or a verdict was given
-here, and every `POLL_S` besides, so that an alert is shown even while Kafka is away. It keeps the latest of them in
-two feeds, one for those who see no covert alert and one for those who see them all, so that twenty open pages cost
-one reading. Who sees some covert alerts (lists name them) is served from the store, query by query, as is a page
-that was away for longer than the feeds go back. What Kafka carries is never passed on.
+One watcher per process reads the store's changes: at once when ``lik.alerts`` has something or a verdict was
+given here, and every `POLL_S` besides, so that an alert is shown even while Kafka is away. It keeps the latest of
+them in two feeds, one for those who see no covert alert and one for those who see them all, so that twenty open
+pages cost one reading. Who sees some covert alerts (lists name them) is served from the store, query by query, as
+is a page that was away for longer than the feeds go back. What Kafka carries is never passed on.
 
 Events: ``snapshot`` (the newest alerts; replaces what the page has), ``alert`` (new or changed), ``beat``
 (the server's time in ms; a page that hears none knows that the line is dead), ``leave`` (the session ended).
@@ -131,7 +131,7 @@ class Hub:
         self.open = Feed(store, Viewer("", frozenset({"operator"})))
         self.covert = Feed(store, Viewer("", frozenset({COVERT_ROLE})))
         self.covert_changes = 0
-        """How many covert changes there were: after each, who is on the open feed asks whether they still belong."""
+        """How many covert changes there were: after each, every page asks whether it sees what it should."""
         self.moves = 0
         """Counts the times that there was something new."""
         self.closed = False
@@ -288,6 +288,7 @@ class AlertEvents:
             seq = None
 
     async def _follow(self, at: int, user: Viewer) -> AsyncIterator[ServerSentEvent | bytes]:
+        trusted = False
         while not self._hub.closed:
             moves = self._hub.moves
             # Before each look: roles may have been taken away since.
@@ -296,18 +297,20 @@ class AlertEvents:
                 if self._user is None:
                     yield _leave()
                 return
+            trusted = trusted and not stale
             changes = None if self._feed is None else self._feed.after(at)
             if changes is None:
                 rows = await self._store.changes_since(at, user=user)
                 if rows:
-                    at = rows[-1].seq
+                    trusted, at = True, rows[-1].seq
                     yield b"".join(alert_event(row, self._cameras, self._language) for row in rows)
                     continue
             elif changes:
-                at = changes[-1].seq
+                trusted, at = True, changes[-1].seq
                 yield b"".join(change.event(self._cameras, self._language) for change in changes)
                 continue
-            await self._hub.wait_past(moves, CHECK_S)
+            # What was sent on trust is followed by the question soon, even if nothing else comes.
+            await self._hub.wait_past(moves, TRUST_S if trusted else CHECK_S)
 
     async def _ask(self) -> Viewer | None:
         self._covert_seen = self._hub.covert_changes

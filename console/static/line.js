@@ -10,9 +10,11 @@ export class Line {
   #heardMs = 0;
   #timer = 0;
   #on;
+  #path;
 
   // on: { state(name), snapshot(alerts), alert(alert), clock(serverMs), leave() }
-  constructor(on) {
+  constructor(path, on) {
+    this.#path = path;
     this.#on = on;
     setInterval(() => {
       if (this.#source !== null && Date.now() - this.#heardMs > DEAD_MS) this.#again();
@@ -26,7 +28,7 @@ export class Line {
     clearTimeout(this.#timer);
     this.#heardMs = Date.now();
     const query = this.#last === "" ? "" : `?since=${encodeURIComponent(this.#last)}`;
-    const source = new EventSource(`/alerts/stream${query}`);
+    const source = new EventSource(this.#path + query);
     this.#source = source;
     const hear = (name, act) => source.addEventListener(name, (event) => {
       if (source !== this.#source) return;
@@ -48,7 +50,7 @@ export class Line {
     if (source.readyState !== EventSource.CLOSED) return;
     // The server gave an answer that was no stream: either the session has ended, or it is not well.
     try {
-      const answer = await fetch("/", { method: "GET", redirect: "manual", credentials: "same-origin" });
+      const answer = await fetch(location.pathname, { method: "GET", redirect: "manual", credentials: "same-origin" });
       if (answer.type === "opaqueredirect") {
         this.#on.leave();
         return;
