@@ -155,6 +155,13 @@ class Deliveries:
             values = {"alert_id": alert_id, "round": of.number, "level": 0, "withdrawn": False}
             opened = self._database.insert_new(ROUNDS).values(**values, escalate_at_ns=escalate_at_ns)
             await change.connection.execute(opened)
+            # That an earlier release was taken back is no longer so.
+            await change.connection.execute(
+                update(DELIVERIES)
+                .where(DELIVERIES.c.alert_id == alert_id, DELIVERIES.c.round < of.number)
+                .where(DELIVERIES.c.state == State.PENDING.value)
+                .values(state=State.CANCELLED.value, next_at_ns=None)
+            )
             await self._add(change.connection, of, Kind.ALERT, receivers)
 
     async def unanswered(self, now_ns: int, limit: int = 100) -> list[Round]:
@@ -232,8 +239,14 @@ class Deliveries:
             select(DELIVERIES, ALERTS.c.payload)
             .select_from(DELIVERIES.join(ALERTS, ALERTS.c.alert_id == DELIVERIES.c.alert_id))
             .where(DELIVERIES.c.next_at_ns <= now_ns, ALERTS.c.covert.is_(False))
-            # An alert whose release was taken back since is not told any more: `withdraw` cancels it.
-            .where(or_(DELIVERIES.c.kind == Kind.WITHDRAWN.value, _released()))
+            # What a later verdict has overtaken is not told any more: `withdraw` and `open_round` cancel it.
+            .where(DELIVERIES.c.round == ALERTS.c.release_round)
+            .where(
+                or_(
+                    and_(DELIVERIES.c.kind == Kind.WITHDRAWN.value, ALERTS.c.withdrawn_at_ns.is_not(None)),
+                    and_(DELIVERIES.c.kind != Kind.WITHDRAWN.value, _released()),
+                )
+            )
             .order_by(ALERTS.c.priority_rank, DELIVERIES.c.next_at_ns)
             .limit(limit)
         )
@@ -251,7 +264,7 @@ class Deliveries:
         ]
 
     async def note(self, due: Due, *, delivered: bool, detail: str, retry_at_ns: int | None) -> None:
-        """Write an attempt down; a delivery that was not made and has no `retry_at_ns` is given up, for all to see."""
+        """Write an attempt down; one that failed without a `retry_at_ns` was the last: the operator sees that."""
         number = due.attempts + 1
         state = State.DELIVERED if delivered else State.FAILED if retry_at_ns is None else State.PENDING
         async with self._database.change() as change:

@@ -12,8 +12,9 @@ with the role ``covert`` or one whom its list names, and is as absent as one tha
 | `AlertStore.units` | what units see and answer, and their sectors |
 | `AlertStore.search` | looking for alerts, filters and pages |
 | `AlertStore.figures` | the hand-over of a shift, statistics |
-| `AlertStore.reports` | information reports (RIR), and the outbox |
+| `AlertStore.reports`, `AlertStore.outbox` | information reports (RIR), and which of them must still leave |
 | `AlertStore.deliveries` | notifications to units |
+| `AlertStore.retention` | how long what is kept, and what was removed |
 | `AlertStore.trail` | the audit trail |
 | `AlertStore.users` | who may sign in |
 """
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from sqlalchemy import func as sql
@@ -35,7 +36,9 @@ from pipeline.alerts.claims import Claims
 from pipeline.alerts.database import Database
 from pipeline.alerts.deliveries import Deliveries
 from pipeline.alerts.figures import Figures
+from pipeline.alerts.outbox import Outbox
 from pipeline.alerts.reports import Reports, add_draft
+from pipeline.alerts.retention import Retention
 from pipeline.alerts.rows import (
     COVERT_SCALE,
     AlertRow,
@@ -45,13 +48,14 @@ from pipeline.alerts.rows import (
     load,
     visible,
 )
-from pipeline.alerts.search import Search
+from pipeline.alerts.search import Limits, Search
 from pipeline.alerts.tables import ALERTS, COUNTER, NAMED, PICTURES, SIGHTINGS
 from pipeline.alerts.trail import AuditLine, Deed, Trail
 from pipeline.alerts.units import Units
 from pipeline.alerts.users import User, Users
 from pipeline.alerts.viewer import COVERT_ROLE, Viewer, may_see
 from pipeline.model import Alert, Hit, RirDraft, decode, encode
+from pipeline.settings import Settings
 
 __all__ = ["COVERT_ROLE", "AlertRow", "AlertStore", "UnknownAlertError", "User", "Verdict", "Viewer"]
 
@@ -71,11 +75,20 @@ class AlertStore:
         self.deliveries = Deliveries(self.database)
         self.deliveries = Deliveries(self.database)
         self.figures = Figures(self.database)
+        self.outbox = Outbox(self.database)
         self.reports = Reports(self.database)
         self.trail = Trail(self.database)
+        self.retention = Retention(self.database, self.trail)
         self.search = Search(self.database, self.trail)
         self.units = Units(self.database)
         self.users = Users(self.database)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Make the store that the settings name, with their limits on looking far back."""
+        store = cls(settings.database_url)
+        store.search.limits = Limits(settings.search_reason_after_days)
+        return store
 
     async def open(self) -> None:
         """Create what is missing of the tables; see `Database.open`."""

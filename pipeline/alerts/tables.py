@@ -286,6 +286,7 @@ REMOVALS: Final = Table(
     Column("kind", String(32), nullable=False),
     Column("before_ns", BigInteger, nullable=False),
     Column("removed", Integer, nullable=False),
+    Column("covert", Boolean, nullable=False),
 )
 """What retention removed, when, and from before which moment."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from pipeline import telemetry
 from pipeline.alerts.database import Database
 from pipeline.alerts.tables import ALERTS, AUDIT, AUDIT_CUTS, RIR_REPORTS
 from pipeline.alerts.viewer import Viewer, may_see_line
+from pipeline.errors import ConfigurationError
 
 BEGINNING: Final = "0" * 64
 """What the first line of all is chained to."""
@@ -135,6 +137,20 @@ class Trail:
             problem = f"the trail ends at line {at_id}; line {expected[0]} is gone"
             return Verification(lines, at_id, at_hash, problem)
         return Verification(lines, at_id, at_hash)
+
+
+def parse_head(text: str) -> tuple[int, str]:
+    """Read a head as `lik audit verify` prints it.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not a number, a colon and 64 hexadecimal digits.
+    """
+    match = re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text)
+    if match is None:
+        raise ConfigurationError("a head is NUMBER:HASH, as an earlier `lik audit verify` printed it")
+    return int(match[1]), match[2]
 
 
 def _problem(row: Any, last_id: int, last_hash: str, expected: tuple[int, str] | None) -> str:
