@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from console import alerts as alert_routes
 from console import auth, preferences, views
+from console.pages import ROUTERS
 from console.stream import AlertTopic, Hub
 from console.web import HERE, SafeAnswers, handle_errors
 from hotlists import admin
@@ -69,7 +70,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     app.include_router(
         admin.router(lambda: hotlists, authorise), prefix="/api/hotlists", dependencies=[Depends(authorise)]
     )
-    for router in (preferences.routes, views.pages, views.routes, alert_routes.routes):
+    for router in (preferences.routes, views.pages, views.routes, *ROUTERS, alert_routes.routes):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(

@@ -12,7 +12,7 @@ from console.messages import DEFAULT_LANGUAGE, text
 from hotlists.entry import Handling
 from pipeline import telemetry
 from pipeline.alerts.routing import Recipient
-from pipeline.alerts.store import AlertRow
+from pipeline.alerts.store import AlertRow, Verdict
 from pipeline.cameras import Camera
 from pipeline.model import Hit, ReadKind
 from pipeline.telemetry import Stamp
@@ -96,7 +96,11 @@ def alert_details(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGU
             if (length := telemetry.span_ms(alert.trail, span)) is not None
         ],
         "all_sightings": [
-            {"captured_ms": each.captured_at_ns // _MS, **_place(each.camera, cameras, language)}
+            {
+                "captured_ms": each.captured_at_ns // _MS,
+                "camera_id": each.camera,
+                **_place(each.camera, cameras, language),
+            }
             for each in reversed(alert.sightings)
         ],
     }
@@ -136,6 +140,25 @@ def instructions(row: AlertRow, language: str) -> str:
     entry = row.alert.hit.entry
     covert = entry.handling is Handling.COVERT
     return text("instructions.covert" if covert else f"instructions.{entry.category.value}", language)
+
+
+def unit_alert(row: AlertRow, name: str, cameras: Cameras, language: str = DEFAULT_LANGUAGE) -> Shown:
+    """Turn a released alert into what unit `name` is shown: no operator's note, no list's owner, no posterior."""
+    shown = alert_row(row, cameras, language)
+    kept = ("id", "captured_ms", "priority", "priority_word", "read", "listed", "read_country", "listed_country")
+    more = ("same", "sure", "doubt", "category", "category_word", "reason", "camera", "municipality", "has_patch")
+    camera = cameras.get(row.alert.sightings[-1].camera)
+    own = [each for each in shown["responses"] if each["by"] == name]
+    return {
+        **{key: shown[key] for key in (*kept, *more, "has_picture")},
+        "heading": None if camera is None else round(camera.heading),
+        "instructions": instructions(row, language),
+        "released_ms": (row.released_at_ns or 0) // _MS,
+        "withdrawn": row.withdrawn_at_ns is not None,
+        "confirmed": row.acknowledgement is not None and row.acknowledgement.verdict is Verdict.CONFIRMED,
+        "mine": own[-1]["answer"] if own else None,
+        "responses": [{key: each[key] for key in ("word", "by", "at_ms")} for each in shown["responses"]],
+    }
 
 
 def plate_pieces(plate: str, other: str | None, country: str) -> list[list[Any]]:

@@ -136,6 +136,7 @@ class Hub:
         """Counts the times that there was something new."""
         self.closed = False
         self.store_answers = False
+        self._ended = asyncio.Event()
 
     def nudge(self) -> None:
         """Have the watcher look at once."""
@@ -145,6 +146,12 @@ class Hub:
         """End every stream, now; those that open later end at once."""
         self.closed = True
         self._moved.set()
+        self._ended.set()
+
+    async def closing(self, timeout_s: float) -> None:
+        """Wait until the hub closes or the time is over, whatever changes meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), timeout_s)
 
     async def wait_past(self, moves: int, timeout_s: float) -> None:
         """Wait until there is something newer than at `moves`, the hub closes, or the time is over."""

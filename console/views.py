@@ -43,7 +43,7 @@ async def live_page(request: Request, user: SignedIn) -> Response:
         zones=sorted({camera.area for camera in request.app.state.cameras.values()}),
         may_acknowledge=bool(user.roles & auth.MAY_ACKNOWLEDGE),
         embedded=settings.kafka_in_flight_bytes > 0,
-        tiles="",
+        tiles=settings.console_tiles,
     )
 
 

@@ -18,8 +18,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from console import times
 from console.messages import text
 from console.preferences import context, language_of
+from console.present import plate_pieces
 from hotlists.admin import problem
 from pipeline.errors import UnavailableError
 
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 HERE: Final = Path(__file__).parent
 TEMPLATES: Final = Jinja2Templates(HERE / "templates", context_processors=[context])
+TEMPLATES.env.filters.update(moment=times.moment, iso=times.iso, field=times.for_input)
+TEMPLATES.env.globals.update(pieces=plate_pieces)
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; "

@@ -43,6 +43,22 @@ class Settings(BaseSettings):
         SecretStr(""), description="Key that signs sessions; empty: a random one at each start."
     )
     console_secure_cookies: bool = Field(False, description="Cookies over HTTPS only; set it behind TLS.")
+    console_tiles: str = Field(
+        "",
+        description="Address of map tiles, as https://tiles.example/{z}/{x}/{y}.png; empty: the map is drawn without.",
+    )
+    oidc_issuer: str = Field("", description="OpenID Connect issuer to sign in with; empty: passwords alone.")
+    oidc_client_id: str = Field("", description="This console's client id at the issuer.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="This console's client secret at the issuer.")
+    oidc_role_claim: str = Field("groups", description="Claim of the ID token that lists somebody's groups.")
+    oidc_roles: dict[str, str] = Field(
+        {}, description="Group of the issuer to role of the console, as JSON; other groups give none."
+    )
+    api_tokens: dict[str, dict[str, str]] = Field(
+        {},
+        description='API tokens as JSON: {"name": {"sha256": "hex of the token", "scopes": "alerts:read"}}; '
+        "docs/console.md lists the scopes.",
+    )
     admin_token: SecretStr = Field(
         SecretStr(""), description="API token of the admin endpoint (hotlists); empty: tokens are refused."
     )

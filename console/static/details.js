@@ -23,6 +23,8 @@ export function show(alert) {
   fillPatch(panel.querySelector(".patch"), alert);
   fillPicture(alert);
   fillClaiming(alert);
+  const report = panel.querySelector("form.rir");
+  if (report !== null) report.action = `/alerts/${encodeURIComponent(alert.id)}/rir`;
   fillFirst(facts(".facts.first"), alert);
   fillMore(facts(".facts.more"), alert);
   fillVerdict(panel, alert.acknowledgement);
@@ -51,7 +53,7 @@ async function drawMap(alert) {
   const box = panel.querySelector(".map");
   box.hidden = false;
   const { draw } = await import("./map.js");
-  await draw(box, { sightings: alert.all_sightings, priority: alert.priority });
+  await draw(box, { sightings: alert.all_sightings });
 }
 
 function fillPicture(alert) {

@@ -12,7 +12,7 @@ export class Line {
   #on;
   #path;
 
-  // on: { state(name), snapshot(alerts), alert(alert), clock(serverMs), leave() }
+  // on: { state(name), clock(serverMs), leave() }, and a function for each event that carries alerts.
   constructor(path, on) {
     this.#path = path;
     this.#on = on;
@@ -37,8 +37,9 @@ export class Line {
       this.#on.state("connected");
       act(event.data);
     });
-    hear("snapshot", (data) => this.#on.snapshot(JSON.parse(data)));
-    hear("alert", (data) => this.#on.alert(JSON.parse(data)));
+    for (const name of ["snapshot", "alert", "alerts"]) {
+      if (this.#on[name] !== undefined) hear(name, (data) => this.#on[name](JSON.parse(data)));
+    }
     hear("beat", (data) => this.#on.clock(Number(data)));
     hear("leave", () => this.#on.leave());
     source.addEventListener("error", () => this.#lost(source));

@@ -267,6 +267,8 @@ setInterval(() => {
 
 showFilter();
 showSound();
+// Other pages point at an alert by the part after the #, which no server and no log gets to see.
+if (/^#[0-9a-f]{32}$/.test(location.hash)) openDetails(location.hash.slice(1));
 new Line("/alerts/stream", {
   state(name) {
     const line = $("connection");
