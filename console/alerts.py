@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -15,10 +16,11 @@ from console import auth
 from console.body import small_body
 from console.preferences import language_of
 from console.present import Shown, alert_details, alert_row
+from console.reach import free_from_ns, why
 from console.rooms import note, store_of
 from console.stream import BEAT_S, AlertEvents, beat
 from pipeline.alerts.claims import ClaimedError, OutdatedError
-from pipeline.alerts.store import AlertRow, UnknownAlertError, Verdict, Viewer
+from pipeline.alerts.store import AlertRow, UnknownAlertError, User, Verdict, Viewer
 
 MAX_NOTE: Final = 2000
 MAX_SEQ: Final = 2**62
@@ -54,8 +56,8 @@ async def alert_stream(request: Request, user: AlertViewer, since: str = "") -> 
     await note(request, user, "alerts.stream", "live", "" if seq is None else f"since {seq}")
     state = request.app.state
 
-    async def who() -> Viewer | None:
-        now: Viewer | None = await state.doorkeeper.session_user(request)
+    async def who(people: Mapping[str, User] | None) -> Viewer | None:
+        now: Viewer | None = await state.doorkeeper.session_user(request, people)
         return now if now is not None and now.roles & auth.MAY_VIEW else None
 
     events = AlertEvents(state.hub, state.store, state.cameras, language_of(request), who)
@@ -71,10 +73,11 @@ async def older(
     before_ms: Annotated[int, Query(ge=0, le=2**53)],
     limit: Annotated[int, Query(ge=1, le=MAX_OLDER)] = 100,
 ) -> Response:
-    """Give the newest alerts that were made before a moment."""
+    """Give the newest alerts that were made before a moment, as far back as needs no reason."""
     rows = await store_of(request).latest(limit, user, before_ns=before_ms * 1_000_000)
     await note(request, user, "alerts.list", "live", f"before {before_ms}")
-    return JSONResponse([_row(request, row) for row in rows])
+    oldest_ns = free_from_ns(request)
+    return JSONResponse([_row(request, row) for row in rows if row.alert.created_at_ns >= oldest_ns])
 
 
 @routes.get("/alerts/{alert_id}")
@@ -84,7 +87,7 @@ async def show_alert(request: Request, alert_id: str, user: AlertViewer) -> Resp
         row = await store_of(request).get(alert_id, user)
     except UnknownAlertError:
         raise _no_alert() from None
-    await note(request, user, "alert.view", alert_id)
+    await note(request, user, "alert.view", alert_id, why(request, row.alert))
     return JSONResponse(alert_details(row, request.app.state.cameras, language_of(request)))
 
 
@@ -96,12 +99,13 @@ async def show_picture(request: Request, alert_id: str, kind: str, user: AlertVi
     if asked is None:
         raise _no_alert()
     try:
+        reason = why(request, (await store.get(alert_id, user)).alert)
         picture = await asked(alert_id, user)
     except UnknownAlertError:
         raise _no_alert() from None
     if picture is None:
         raise HTTPException(404, f"this alert has no {kind}")
-    await note(request, user, f"{kind}.view", alert_id)
+    await note(request, user, f"{kind}.view", alert_id, reason)
     return Response(picture, media_type="image/jpeg")
 
 

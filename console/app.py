@@ -13,9 +13,10 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 
 from console import alerts as alert_routes
-from console import auth, preferences, views
+from console import api, auth, oidc, preferences, sign_in, views
 from console.pages import ROUTERS
 from console.stream import AlertTopic, Hub
+from console.tokens import Tokens
 from console.web import HERE, SafeAnswers, handle_errors
 from hotlists import admin
 from hotlists.store import HotlistStore
@@ -35,7 +36,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     store
         An open store; None: one of its own on `Settings.database_url`, opened and closed with the application.
     """
-    alerts = store if store is not None else AlertStore(settings.database_url)
+    alerts = store if store is not None else AlertStore.of(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,7 +63,9 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     app.state.hub = hub
     app.state.topic = AlertTopic(settings, hub.nudge)
     app.state.cameras = _cameras(settings)
-    app.state.doorkeeper = auth.Doorkeeper(alerts, settings)
+    app.state.oidc = oidc.make_client(settings)
+    app.state.tokens = Tokens(settings.api_tokens)
+    app.state.doorkeeper = auth.Doorkeeper(alerts, settings, app.state.tokens)
     app.state.redis = aioredis.Redis.from_url(settings.redis_url)
     hotlists = HotlistStore(app.state.redis)
     authorise = auth.authorise()
@@ -70,7 +73,16 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     app.include_router(
         admin.router(lambda: hotlists, authorise), prefix="/api/hotlists", dependencies=[Depends(authorise)]
     )
-    for router in (preferences.routes, views.pages, views.routes, *ROUTERS, alert_routes.routes):
+    for router in (
+        preferences.routes,
+        sign_in.routes,
+        oidc.routes,
+        views.pages,
+        views.routes,
+        *ROUTERS,
+        alert_routes.routes,
+        api.routes,
+    ):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(
@@ -81,7 +93,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
         same_site="lax",
         https_only=settings.console_secure_cookies,
     )
-    app.add_middleware(SafeAnswers, https_only=settings.console_secure_cookies)
+    app.add_middleware(SafeAnswers, https_only=settings.console_secure_cookies, tiles=settings.console_tiles)
     handle_errors(app)
     return app
 

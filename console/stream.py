@@ -16,8 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,7 +31,7 @@ from console.present import Cameras, alert_row
 from hotlists.entry import Handling
 from pipeline import telemetry, topics
 from pipeline.alerts.rows import COVERT_SCALE
-from pipeline.alerts.store import COVERT_ROLE, AlertRow, AlertStore, Viewer
+from pipeline.alerts.store import COVERT_ROLE, AlertRow, AlertStore, User, Viewer
 from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -47,10 +46,11 @@ FEED: Final = 2000
 """How many changes a feed keeps."""
 RETRY_MS: Final = 1000
 CHECK_S: Final = 15.0
-"""How often an open stream asks at least whether its session still holds."""
-TRUST_S: Final = 0.5
-"""How long an answer to that holds while changes follow one another; for a covert one it is always asked anew."""
+"""How often an open stream asks at least whether its session still holds; before each change it knows anyway."""
 _PAGE: Final = 500
+
+Who = Callable[[Mapping[str, User] | None], Awaitable[Viewer | None]]
+"""Asks whose session it is, among the people given; None: as the store has them now."""
 
 STREAMS: Final = Gauge("lik_console_streams", "Live pages that are connected.")
 
@@ -132,6 +132,8 @@ class Hub:
         self.covert = Feed(store, Viewer("", frozenset({COVERT_ROLE})))
         self.covert_changes = 0
         """How many covert changes there were: after each, every page asks whether it sees what it should."""
+        self.people: dict[str, User] = {}
+        """Who may sign in, as they were after the latest changes were read."""
         self.moves = 0
         """Counts the times that there was something new."""
         self.closed = False
@@ -183,6 +185,8 @@ class Hub:
             await self.covert.begin()
         await self.open.read()
         self.covert_changes += await self.covert.read()
+        # After the changes: whoever lost a role before one of them is not sent it.
+        self.people = {each.name: each for each in await self._store.users.all()}
         self._seen = latest
         self.moves += 1
         moved, self._moved = self._moved, asyncio.Event()
@@ -241,21 +245,13 @@ class AlertEvents:
         Gives the session's user, with the roles they have now; None when the session has ended.
     """
 
-    def __init__(
-        self,
-        hub: Hub,
-        store: AlertStore,
-        cameras: Cameras,
-        language: str,
-        who: Callable[[], Awaitable[Viewer | None]],
-    ) -> None:
+    def __init__(self, hub: Hub, store: AlertStore, cameras: Cameras, language: str, who: Who) -> None:
         self._hub = hub
         self._store = store
         self._cameras = cameras
         self._language = language
         self._who = who
         self._user: Viewer | None = None
-        self._asked_s = 0.0
         self._covert_seen = 0
         self._feed: Feed | None = None
 
@@ -270,7 +266,7 @@ class AlertEvents:
 
     async def _events(self, seq: int | None) -> AsyncIterator[ServerSentEvent | bytes]:
         while not self._hub.closed:
-            user = await self._ask()
+            user = await self._ask(None)
             if user is None:
                 yield _leave()
                 return
@@ -295,40 +291,38 @@ class AlertEvents:
             seq = None
 
     async def _follow(self, at: int, user: Viewer) -> AsyncIterator[ServerSentEvent | bytes]:
-        trusted = False
+        known: int | None = self._hub.moves
         while not self._hub.closed:
             moves = self._hub.moves
             # Before each look: roles may have been taken away since.
-            stale = time.monotonic() - self._asked_s > TRUST_S or self._hub.covert_changes != self._covert_seen
-            if stale and not await self._same(user):
+            if not await self._same(user, None if known is None else self._hub.people):
                 if self._user is None:
                     yield _leave()
                 return
-            trusted = trusted and not stale
             changes = None if self._feed is None else self._feed.after(at)
             if changes is None:
                 rows = await self._store.changes_since(at, user=user)
                 if rows:
-                    trusted, at = True, rows[-1].seq
+                    at = rows[-1].seq
                     yield b"".join(alert_event(row, self._cameras, self._language) for row in rows)
                     continue
             elif changes:
-                trusted, at = True, changes[-1].seq
+                at = changes[-1].seq
                 yield b"".join(change.event(self._cameras, self._language) for change in changes)
                 continue
-            # What was sent on trust is followed by the question soon, even if nothing else comes.
-            await self._hub.wait_past(moves, TRUST_S if trusted else CHECK_S)
+            await self._hub.wait_past(moves, CHECK_S)
+            # Nothing came: what the hub knows of people may be old.
+            known = None if self._hub.moves == moves else moves
 
-    async def _ask(self) -> Viewer | None:
+    async def _ask(self, people: Mapping[str, User] | None) -> Viewer | None:
         self._covert_seen = self._hub.covert_changes
-        self._user = await self._who()
-        self._asked_s = time.monotonic()
+        self._user = await self._who(people)
         return self._user
 
-    async def _same(self, user: Viewer) -> bool:
+    async def _same(self, user: Viewer, people: Mapping[str, User] | None) -> bool:
         """Ask again who is there; False when they are gone, or see covert alerts by other rules than before."""
         covert = self._hub.covert_changes != self._covert_seen
-        if await self._ask() != user:
+        if await self._ask(people) != user:
             return False
         if not covert or COVERT_ROLE in user.roles:
             return True

@@ -1,4 +1,4 @@
-"""The live page, signing in and out; and what a monitor asks."""
+"""The live page, and what a monitor asks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from console import auth
-from console.body import form
-from console.messages import text
-from console.preferences import language_of
-from console.rooms import note, page, rooms_of, store_of, where
-from console.web import TEMPLATES
+from console.rooms import note, page, rooms_of
 from hotlists.entry import Category
 from pipeline.alerts.store import Verdict, Viewer
 
@@ -47,50 +43,6 @@ async def live_page(request: Request, user: SignedIn) -> Response:
     )
 
 
-@pages.get("/sign-in")
-async def sign_in_page(request: Request) -> Response:
-    """Show the form; who is signed in already goes on to the live page."""
-    if await auth.doorkeeper(request).session_user(request) is not None:
-        return RedirectResponse("/", 303)
-    return _form(request, None)
-
-
-@pages.post("/sign-in")
-async def sign_in(request: Request) -> Response:
-    """Check a name and a password, and begin a session."""
-    if not auth.same_origin(request):
-        return _form(request, "sign_in.foreign", 403)
-    given = await form(request, strip=False)
-    name, password = given.get("username", "").strip(), given.get("password", "")
-    keeper, store, address = auth.doorkeeper(request), store_of(request), where(request)
-    wait_s = keeper.throttle.wait_s(name, address)
-    if wait_s > 0:
-        answer = _form(request, "sign_in.throttled", 429)
-        answer.headers["Retry-After"] = str(int(wait_s) + 1)
-        return answer
-    # Counted before the work, so that many at once are not all let through.
-    keeper.throttle.failed(name, address)
-    user = await keeper.check(name, password)
-    if user is None:
-        # What was typed as a name may be a password: only names that exist are written down.
-        known = len(name) <= 128 and "\x00" not in name and await store.get_user(name) is not None
-        await store.audit("", "sign_in.refused", name if known else "", where=address)
-        return _form(request, "sign_in.wrong", 401)
-    keeper.throttle.succeeded(name, address)
-    auth.begin_session(request, user)
-    await store.audit(user.name, "sign_in", user.name, where=address)
-    return RedirectResponse("/", 303)
-
-
-@pages.post("/sign-out")
-async def sign_out(request: Request, user: SignedIn) -> Response:
-    """End the session."""
-    auth.check_csrf(request, (await form(request)).get("csrf"))
-    request.session.clear()
-    await note(request, user, "sign_out", user.name)
-    return RedirectResponse("/sign-in", 303)
-
-
 @routes.get("/health")
 async def health(request: Request) -> Response:
     """Say what this console reaches; 200 while the store answers, else 503."""
@@ -114,10 +66,3 @@ async def _answers(question: object) -> bool:
         # Whatever it is that goes wrong, the answer to a monitor is the same.
         return False
     return True
-
-
-def _form(request: Request, problem: str | None, status: int = 200) -> Response:
-    sentence = None if problem is None else text(problem, language_of(request))
-    return TEMPLATES.TemplateResponse(
-        request, "sign_in.html", {"problem": sentence, "oidc": False}, status_code=status
-    )

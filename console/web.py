@@ -6,6 +6,7 @@ import logging
 import traceback
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -55,11 +56,16 @@ class SafeAnswers:
         The application inside.
     https_only
         Tell browsers to come back over HTTPS alone.
+    tiles
+        Address of map tiles; pictures may come from its host as well.
     """
 
-    def __init__(self, app: ASGIApp, *, https_only: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, https_only: bool = False, tiles: str = "") -> None:
         self._app = app
         self._headers = dict(_HEADERS)
+        if tiles:
+            host = urlsplit(tiles)
+            self._headers["Content-Security-Policy"] += f"; img-src 'self' {host.scheme}://{host.netloc}"
         if https_only:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 

@@ -400,4 +400,26 @@ TEXTS: Final[Mapping[str, str]] = {
     "audit.broken": "The chain does not hold: {problem}. Tell the data protection officer.",
     "audit.hash": "Note the fingerprint of the end elsewhere:",
     "audit.nothing": "No lines.",
+    # Retention
+    "retention.title": "Retention",
+    "retention.lead": "What is kept, for how long, and what was removed. The periods are settings; the law on "
+    "the police function allows twelve months at most for ANPR data, after the first month with a reason and an"
+    " authorisation.",
+    "retention.kind": "Kind",
+    "retention.count": "Count",
+    "retention.oldest": "Oldest",
+    "retention.period": "Period",
+    "retention.days": "days",
+    "retention.in_kafka": "in Kafka alone",
+    "retention.removed": "Removed",
+    "retention.before": "From before",
+    "retention.nothing": "Nothing has been removed yet.",
+    "retention.reason": "Who looks at alerts more than {days} days old gives a reason and, but for the chief, "
+    "an authorisation number.",
+    "retention.kind.alerts": "Alerts, hits and verdicts",
+    "retention.kind.pictures": "Pictures",
+    "retention.kind.deliveries": "Messages to units",
+    "retention.kind.reports": "Information reports",
+    "retention.kind.audit": "Audit trail",
+    "live.old": "An alert this old is looked at with a reason: search for it first.",
 }

@@ -405,4 +405,26 @@ TEXTS: Final[Mapping[str, str]] = {
     "audit.broken": "La chaîne n’est pas intacte : {problem}. Avertissez le délégué à la protection des données.",
     "audit.hash": "Notez ailleurs l’empreinte de la fin :",
     "audit.nothing": "Pas de lignes.",
+    # Retention
+    "retention.title": "Conservation",
+    "retention.lead": "Ce qui est conservé, combien de temps, et ce qui a été supprimé. Les délais sont des "
+    "réglages ; la loi sur la fonction de police permet au plus douze mois pour les données ANPR, dont après le"
+    " premier mois avec un motif et une autorisation.",
+    "retention.kind": "Type",
+    "retention.count": "Nombre",
+    "retention.oldest": "Le plus ancien",
+    "retention.period": "Délai",
+    "retention.days": "jours",
+    "retention.in_kafka": "dans Kafka seulement",
+    "retention.removed": "Supprimé",
+    "retention.before": "D’avant le",
+    "retention.nothing": "Rien n’a encore été supprimé.",
+    "retention.reason": "Qui consulte des alertes de plus de {days} jours donne un motif et, sauf le chef de "
+    "corps, un numéro d’autorisation.",
+    "retention.kind.alerts": "Alertes, résultats et évaluations",
+    "retention.kind.pictures": "Images",
+    "retention.kind.deliveries": "Messages aux équipes",
+    "retention.kind.reports": "Rapports d’information",
+    "retention.kind.audit": "Piste d’audit",
+    "live.old": "Une alerte aussi ancienne se consulte avec un motif : recherchez-la d’abord.",
 }

@@ -402,4 +402,26 @@ TEXTS: Final[Mapping[str, str]] = {
     "audit.broken": "De keten klopt niet: {problem}. Verwittig de functionaris voor gegevensbescherming.",
     "audit.hash": "Noteer elders de vingerafdruk van het einde:",
     "audit.nothing": "Geen regels.",
+    # Retention
+    "retention.title": "Bewaring",
+    "retention.lead": "Wat bewaard wordt, hoe lang, en wat verwijderd werd. De termijnen zijn instellingen; de "
+    "wet op het politieambt laat voor ANPR-gegevens hoogstens twaalf maanden toe, waarvan na de eerste maand "
+    "met een reden en een machtiging.",
+    "retention.kind": "Soort",
+    "retention.count": "Aantal",
+    "retention.oldest": "Oudste",
+    "retention.period": "Termijn",
+    "retention.days": "dagen",
+    "retention.in_kafka": "alleen in Kafka",
+    "retention.removed": "Verwijderd",
+    "retention.before": "Van voor",
+    "retention.nothing": "Nog niets verwijderd.",
+    "retention.reason": "Wie meldingen van meer dan {days} dagen oud bekijkt, geeft een reden op en, behalve de"
+    " korpschef, het nummer van een machtiging.",
+    "retention.kind.alerts": "Meldingen, treffers en beoordelingen",
+    "retention.kind.pictures": "Beelden",
+    "retention.kind.deliveries": "Berichten aan de ploegen",
+    "retention.kind.reports": "Informatierapporten",
+    "retention.kind.audit": "Auditspoor",
+    "live.old": "Een melding die zo oud is, bekijkt u met een reden: zoek ze eerst op.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -15,6 +16,7 @@ from console.messages import text
 from console.preferences import language_of
 from console.rooms import ROOMS, enter, note, page, rooms_of, store_of
 from console.web import TEMPLATES
+from pipeline.alerts import pdf
 from pipeline.alerts.reports import (
     Report,
     ReportChangedError,
@@ -102,6 +104,19 @@ async def attachment(request: Request, rir_id: str, name: str, user: Visitor) ->
         raise HTTPException(404, "there is no such report or attachment") from None
     await note(request, user, "rir.attachment", rir_id, name)
     return Response(content, media_type="image/jpeg")
+
+
+@routes.get("/rir/{rir_id}/report.pdf")
+async def as_pdf(request: Request, rir_id: str, user: Visitor) -> Response:
+    """Give a report as a PDF, with its pictures."""
+    report = await _report(request, rir_id, user)
+    reports = store_of(request).reports
+    names = [each.name for each in report.draft.attachments]
+    pictures = {name: await reports.attachment(rir_id, name, user) for name in names}
+    await note(request, user, "rir.pdf", rir_id)
+    content = await asyncio.to_thread(pdf.render, report, pictures)
+    disposition = f'inline; filename="rir-{rir_id[:8]}.pdf"'
+    return Response(content, media_type="application/pdf", headers={"Content-Disposition": disposition})
 
 
 async def _report(request: Request, rir_id: str, user: Viewer) -> Report:

@@ -13,6 +13,7 @@ from console.body import form
 from console.messages import text
 from console.preferences import language_of
 from console.present import alert_row
+from console.reach import remember
 from console.rooms import enter, note, page, store_of, where
 from console.times import from_input, moment
 from hotlists.entry import Category, Priority
@@ -59,6 +60,7 @@ async def search(request: Request, user: Visitor) -> Response:
         return _page(request, user, given, sentence.format(moment=moment(error.older_than_ns, language)), 422)
     except ValueError:
         return _page(request, user, given, text("search.wrong_plate", language), 400)
+    remember(request, pretext)
     return _page(request, user, given, found=found)
 
 

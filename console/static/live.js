@@ -136,7 +136,7 @@ async function openDetails(id, { focus = true } = {}) {
   const answer = await fetch(`/alerts/${encodeURIComponent(id)}`).catch(() => null);
   if (answer === null || !answer.ok) {
     if (answer?.status === 401) leave();
-    else if (answer?.status === 404) toast(word("live.gone"));
+    else if (answer !== null) toast(word(answer.status === 403 ? "live.old" : "live.gone"));
     return;
   }
   const alert = await answer.json();
