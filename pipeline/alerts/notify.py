@@ -89,7 +89,7 @@ class Notifier:
             names = self._at_level(late.alert, level)
             await self._store.escalate(late, names, again_at_ns=now_ns + wait_ns if more else None)
             telemetry.MESSAGES.labels("notify", "escalated").inc()
-        due = await self._store.take_due(now_ns)
+        due = await self._store.take_due(telemetry.now_ns())
         await asyncio.gather(*(self._deliver(each) for each in due))
         return len(due)
 

@@ -21,6 +21,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 from sqlalchemy import exists, select, update
+from sqlalchemy import func as sql
 
 from pipeline import telemetry, topics
 from pipeline.alerts.database import Database
@@ -78,6 +79,12 @@ class Outbox:
                 for row in rows
             ]
 
+    async def waiting(self) -> int:
+        """Count what has yet to leave."""
+        query = select(sql.count()).select_from(OUTBOX).where(OUTBOX.c.next_at_ns.is_not(None))
+        async with self._database.read() as connection:
+            return int((await connection.execute(query)).scalar_one())
+
     async def sent(self, leaving: Leaving) -> None:
         """Note that Kafka has acknowledged it."""
         draft, now_ns = leaving.draft, telemetry.now_ns()
@@ -86,7 +93,9 @@ class Outbox:
                 update(OUTBOX).where(OUTBOX.c.id == leaving.number).values(on_topic_at_ns=now_ns)
             )
             mine = RIR_REPORTS.c.rir_id == draft.rir_id
-            await connection.execute(update(RIR_REPORTS).where(mine).values(sent_version=draft.version))
+            await connection.execute(
+                update(RIR_REPORTS).where(mine).values(sent_version=draft.version, problem="")
+            )
             current = (RIR_REPORTS.c.version == draft.version) & (RIR_REPORTS.c.state == State.QUEUED.value)
             await connection.execute(
                 update(RIR_REPORTS).where(mine, current).values(state=State.SENT.value, changed_at_ns=now_ns)

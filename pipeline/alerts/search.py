@@ -75,7 +75,7 @@ class ReasonNeededError(Exception):
     """
 
     def __init__(self, what: str, older_than_ns: int) -> None:
-        super().__init__(f"alerts from before this moment are looked through only with a {what}")
+        super().__init__(f"alerts this old are looked at only with: {what}")
         self.what = what
         self.older_than_ns = older_than_ns
 
@@ -103,14 +103,14 @@ class Search:
     ) -> Page:
         """Return the alerts that fit `query` and that `user` may see, newest first, a page at a time.
 
-        Without `Query.from_ns`, a search goes back as far as needs no reason, or with a reason to the beginning.
+        Without `Query.from_ns`, a search goes back as far as needs no reason; 0 is to the beginning.
 
         Raises
         ------
         ReasonNeededError
             It goes further back than `Limits.reason_after_days`, and the pretext does not say why.
         ValueError
-            `after` is not a page's `Page.next`, or a plate has no plate character.
+            `after` is not a page's `Page.next`, a plate has no plate character, or a verdict is none.
         """
         at = _cursor(after)
         from_ns = self._reach(query, user, pretext)
@@ -134,28 +134,39 @@ class Search:
 
     async def count(self, query: Query, user: Viewer, *, most: int = 10_000) -> int:
         """Count the alerts that fit and that need no reason to look at; at most `most`."""
-        from_ns = max(query.from_ns or 0, self._free_from_ns())
+        from_ns = max(query.from_ns or 0, self.free_from_ns())
         found: Select[Any] = (
             select(ALERTS.c.alert_id).where(may_see(user), *_conditions(query, from_ns)).limit(most)
         )
         async with self._database.read() as connection:
             return int((await connection.execute(select(sql.count()).select_from(found.subquery()))).scalar_one())
 
-    def _free_from_ns(self) -> int:
+    def free_from_ns(self) -> int:
+        """Return the moment since when alerts are looked at without saying why."""
         return telemetry.now_ns() - self.limits.reason_after_days * DAY_NS
 
-    def _reach(self, query: Query, user: Viewer, pretext: Pretext) -> int:
-        """Return from when on may be looked; raise where a pretext is missing for what was asked."""
-        free_from_ns = self._free_from_ns()
-        if query.from_ns is not None and query.from_ns >= free_from_ns:
-            return query.from_ns
-        if query.from_ns is None and not pretext.reason.strip():
-            return free_from_ns
+    def admit(self, created_at_ns: int, user: Viewer, pretext: Pretext) -> None:
+        """Let pass who may look at alerts created at a moment: what every page asks before it shows an old one.
+
+        Raises
+        ------
+        ReasonNeededError
+            The moment is before `free_from_ns`, and the pretext does not say why.
+        """
+        free_from_ns = self.free_from_ns()
+        if created_at_ns >= free_from_ns:
+            return
         if not pretext.reason.strip():
             raise ReasonNeededError("reason", free_from_ns)
         if not user.roles & self.limits.authorised_roles and not pretext.authorisation.strip():
             raise ReasonNeededError("authorisation", free_from_ns)
-        return query.from_ns or 0
+
+    def _reach(self, query: Query, user: Viewer, pretext: Pretext) -> int:
+        """Return from when on is looked; raise where a pretext is missing for what was asked."""
+        if query.from_ns is None:
+            return self.free_from_ns()
+        self.admit(query.from_ns, user, pretext)
+        return query.from_ns
 
     async def _note(self, query: Query, user: Viewer, pretext: Pretext, page: list[AlertRow]) -> None:
         asked = {name: value for name, value in msgspec.to_builtins(query).items() if value not in ("", None)}

@@ -192,10 +192,14 @@ class AlertStore:
             return await load(connection, visible(user, scale).where(scale > seq).order_by(scale).limit(limit))
 
     async def latest(self, limit: int, user: Viewer, *, before_ns: int | None = None) -> list[AlertRow]:
-        """Return the newest alerts, newest first; with `before_ns`, of those that were made before it."""
+        """Return the newest alerts, newest first; with `before_ns`, of those that were made before it.
+
+        None that is so old that looking at it needs a reason: `AlertStore.search` finds those.
+        """
         async with self.database.read() as connection:
             scale = await changes_scale(connection, user)
-            newest = visible(user, scale).order_by(ALERTS.c.created_at_ns.desc()).limit(limit)
+            recent = ALERTS.c.created_at_ns >= self.search.free_from_ns()
+            newest = visible(user, scale).where(recent).order_by(ALERTS.c.created_at_ns.desc()).limit(limit)
             if before_ns is not None:
                 newest = newest.where(ALERTS.c.created_at_ns < before_ns)
             return await load(connection, newest)
