@@ -128,7 +128,11 @@ class Search:
             newest = (ALERTS.c.created_at_ns.desc(), ALERTS.c.alert_id.desc())
             rows = await load(connection, selected.order_by(*newest).limit(limit + 1))
         page = rows[:limit]
-        await self._note(query, user, pretext, page)
+        # What those look for who see covert alerts would tell of these: so does a search that found nothing.
+        covert = scale is not ALERTS.c.open_seq
+        await self._trail.add(
+            Deed(user.name, "alerts.search", _asked(query), _why(pretext), pretext.where, covert)
+        )
         more = f"{page[-1].alert.created_at_ns}-{page[-1].alert.alert_id}" if len(rows) > limit else None
         return Page(page, more)
 
@@ -168,14 +172,15 @@ class Search:
         self.admit(query.from_ns, user, pretext)
         return query.from_ns
 
-    async def _note(self, query: Query, user: Viewer, pretext: Pretext, page: list[AlertRow]) -> None:
-        asked = {name: value for name, value in msgspec.to_builtins(query).items() if value not in ("", None)}
-        why = pretext.reason.strip()
-        if pretext.authorisation.strip():
-            why = f"{why} [{pretext.authorisation.strip()}]"
-        covert = any(row.alert.hit.entry.handling.value == "covert" for row in page)
-        target = msgspec.json.encode(asked).decode()
-        await self._trail.add(Deed(user.name, "alerts.search", target, why, pretext.where, covert))
+
+def _asked(query: Query) -> str:
+    asked = {name: value for name, value in msgspec.to_builtins(query).items() if value not in ("", None)}
+    return msgspec.json.encode(asked).decode()
+
+
+def _why(pretext: Pretext) -> str:
+    authorisation = pretext.authorisation.strip()
+    return pretext.reason.strip() + (f" [{authorisation}]" if authorisation else "")
 
 
 def _conditions(query: Query, from_ns: int) -> list[ColumnElement[bool]]:
