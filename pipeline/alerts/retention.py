@@ -6,6 +6,7 @@ Kafka alone, for as long as its topics say.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +33,10 @@ from pipeline.settings import Settings
 log = logging.getLogger(__name__)
 
 DAY_NS: Final = 86_400_000_000_000
-BATCH: Final = 500
-"""Rows removed in one transaction: an alert that comes in meanwhile waits for no more."""
+BATCH: Final = 100
+PAUSE_S: Final = 0.02
+"""Rows removed in one transaction, and the time left to others between two: an alert that comes in meanwhile waits
+for no more than one."""
 ACTOR: Final = "bewaartermijn"
 
 
@@ -173,6 +176,7 @@ class Retention:
                 if kind.table is PICTURES:
                     none_left = {"has_patch": False, "has_picture": False}
                     await connection.execute(update(ALERTS).where(ALERTS.c.alert_id.in_(keys)).values(**none_left))
+            await asyncio.sleep(PAUSE_S)
 
     async def _cut_trail(self, before_ns: int) -> int:
         """Cut the trail off before a moment; the chain goes on from the last line that went."""

@@ -96,26 +96,43 @@ class UnknownAlertError(LookupError):
     """There is no such alert, or not for this viewer."""
 
 
-async def changes_scale(connection: AsyncConnection, user: Viewer) -> ColumnElement[int]:
-    """Return the expression by which changes of ``alerts`` are numbered for `user`.
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How changes are numbered for a viewer: by a column of ``alerts``, with something added."""
+
+    column: ColumnElement[int]
+    added: int
+
+    @property
+    def covert(self) -> bool:
+        """True for the scale of those who see covert alerts."""
+        return self.added == COVERT_SCALE
+
+
+_OPEN: Final = Scale(ALERTS.c.open_seq, 0)
+_ALL: Final = Scale(ALERTS.c.seq, COVERT_SCALE)
+
+
+async def changes_scale(connection: AsyncConnection, user: Viewer) -> Scale:
+    """Return the scale on which changes are numbered for `user`.
 
     Those who may see covert alerts count all changes; all others count the changes of open alerts alone, so that
     no gap tells them of a covert one.
     """
     if COVERT_ROLE in user.roles:
-        return ALERTS.c.seq + COVERT_SCALE
+        return _ALL
     if user.at_desk:
         named = await connection.execute(select(exists(select(NAMED.c.alert_id).where(NAMED.c.user == user.name))))
         if named.scalar():
-            return ALERTS.c.seq + COVERT_SCALE
-    return ALERTS.c.open_seq
+            return _ALL
+    return _OPEN
 
 
-def visible(user: Viewer, scale: ColumnElement[int]) -> Select[Any]:
+def visible(user: Viewer, scale: Scale = _OPEN) -> Select[Any]:
     """Select what `load` needs of the alerts that `user` may see, numbered on `scale`."""
     return select(
         ALERTS.c.alert_id,
-        scale.label("number"),
+        (scale.column + scale.added).label("number"),
         ALERTS.c.payload,
         ALERTS.c.claimed_by,
         ALERTS.c.claimed_until_ns,

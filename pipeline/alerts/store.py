@@ -187,9 +187,11 @@ class AlertStore:
         """
         async with self.database.read() as connection:
             scale = await changes_scale(connection, user)
-            if seq > 0 and (seq < COVERT_SCALE) is not (scale is ALERTS.c.open_seq):
+            if seq > 0 and (seq >= COVERT_SCALE) is not scale.covert:
                 return []
-            return await load(connection, visible(user, scale).where(scale > seq).order_by(scale).limit(limit))
+            column = scale.column
+            later = visible(user, scale).where(column > max(0, seq - scale.added))
+            return await load(connection, later.order_by(column).limit(limit))
 
     async def latest(self, limit: int, user: Viewer, *, before_ns: int | None = None) -> list[AlertRow]:
         """Return the newest alerts, newest first; with `before_ns`, of those that were made before it.
@@ -216,9 +218,8 @@ class AlertStore:
             row = (await connection.execute(select(COUNTER.c.seq, COUNTER.c.open_seq))).one()
             if user is None:
                 return int(row.seq)
-            if await changes_scale(connection, user) is ALERTS.c.open_seq:
-                return int(row.open_seq)
-            return int(row.seq) + COVERT_SCALE
+            scale = await changes_scale(connection, user)
+            return int(row.seq if scale.covert else row.open_seq) + scale.added
 
     async def get(self, alert_id: str, user: Viewer) -> AlertRow:
         """Return one alert.

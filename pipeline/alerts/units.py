@@ -22,7 +22,7 @@ class Units:
     async def alerts(self, user: Viewer, *, since_ns: int, limit: int = 100) -> list[AlertRow]:
         """Return the alerts released to `user` after `since_ns`, latest release first; the withdrawn ones too."""
         query = (
-            visible(user, ALERTS.c.open_seq)
+            visible(user)
             .where(released_to(user), ALERTS.c.released_at_ns > since_ns)
             .order_by(ALERTS.c.released_at_ns.desc())
             .limit(limit)
