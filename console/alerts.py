@@ -21,10 +21,12 @@ from console.rooms import note, store_of
 from console.stream import BEAT_S, AlertEvents, beat
 from pipeline.alerts.claims import ClaimedError, OutdatedError
 from pipeline.alerts.store import AlertRow, UnknownAlertError, User, Verdict, Viewer
+from pipeline.model import LAST_NS
 
 MAX_NOTE: Final = 2000
 MAX_SEQ: Final = 2**62
 MAX_OLDER: Final = 500
+LAST_MS: Final = LAST_NS // 1_000_000
 
 routes = APIRouter(include_in_schema=False)
 
@@ -70,7 +72,7 @@ async def alert_stream(request: Request, user: AlertViewer, since: str = "") -> 
 async def older(
     request: Request,
     user: AlertViewer,
-    before_ms: Annotated[int, Query(ge=0, le=2**53)],
+    before_ms: Annotated[int, Query(ge=0, le=LAST_MS)],
     limit: Annotated[int, Query(ge=1, le=MAX_OLDER)] = 100,
 ) -> Response:
     """Give the newest alerts that were made before a moment, as far back as needs no reason."""

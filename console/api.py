@@ -12,6 +12,7 @@ from console.rooms import note, store_of
 from console.tokens import scope
 from pipeline import telemetry
 from pipeline.alerts.store import Viewer
+from pipeline.model import LAST_NS
 
 _DAY_NS = 86_400_000_000_000
 
@@ -30,7 +31,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def alerts(
     request: Request,
     holder: MayReadAlerts,
-    before_ms: Annotated[int | None, Query(ge=0, le=2**53, description="Made before this moment, ms")] = None,
+    before_ms: Annotated[
+        int | None, Query(ge=0, le=LAST_NS // 1_000_000, description="Made before this moment, ms")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[dict[str, Any]]:
     """Give the newest open alerts, newest first, as far back as needs no reason."""

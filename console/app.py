@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 import redis.asyncio as aioredis
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 
 from console import alerts as alert_routes
 from console import api, auth, oidc, preferences, sign_in, views
-from console.pages import ROUTERS
+from console.pages import PAGES
 from console.stream import AlertTopic, Hub
 from console.tokens import Tokens
 from console.web import HERE, SafeAnswers, handle_errors
@@ -24,6 +25,18 @@ from pipeline.alerts.store import AlertStore
 from pipeline.cameras import Camera, load_cameras
 from pipeline.serve import serve
 from pipeline.settings import Settings
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    preferences.routes,
+    sign_in.routes,
+    oidc.routes,
+    views.pages,
+    views.routes,
+    *PAGES,
+    alert_routes.routes,
+    api.routes,
+)
+"""Everything that the console answers, but for the admin endpoint of the hotlists and what is static."""
 
 
 def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAPI:
@@ -73,16 +86,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     app.include_router(
         admin.router(lambda: hotlists, authorise), prefix="/api/hotlists", dependencies=[Depends(authorise)]
     )
-    for router in (
-        preferences.routes,
-        sign_in.routes,
-        oidc.routes,
-        views.pages,
-        views.routes,
-        *ROUTERS,
-        alert_routes.routes,
-        api.routes,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(

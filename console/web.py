@@ -118,7 +118,9 @@ def handle_errors(app: FastAPI) -> None:
 
 def _is_page(request: Request) -> bool:
     path = request.url.path
-    return not path.startswith(("/api/", "/alerts/", "/health", "/metrics", "/static/"))
+    if path.endswith((".json", ".jpg", ".pdf", "/stream")):
+        return False
+    return not path.startswith(("/api/", "/alerts", "/unit/", "/map/", "/health", "/metrics", "/static/"))
 
 
 def _answer(request: Request, status: int, detail: str) -> Response:

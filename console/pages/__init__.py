@@ -6,6 +6,6 @@ from fastapi import APIRouter
 
 from console.pages import audit, handover, map, retention, rir, search, statistics, unit
 
-ROUTERS: tuple[APIRouter, ...] = tuple(
+PAGES: tuple[APIRouter, ...] = tuple(
     each.routes for each in (map, search, handover, rir, unit, statistics, retention, audit)
 )

@@ -76,7 +76,8 @@ async def settled(page: Page) -> None:
 async def test_what_is_not_accessible_would_be_found(desk: Desk) -> None:
     page = await desk.open(None, "/sign-in")
     await page.evaluate(
-        "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x><p class=bad>x</p>');"
+        "document.querySelector('main').insertAdjacentHTML('beforeend',"
+        " '<img src=x><p class=bad>nauwelijks te lezen</p>');"
         "document.querySelector('.bad').style.color = '#223'"
     )
     found = await violations(page)
