@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -405,3 +406,15 @@ def test_an_alert_that_is_not_for_interventie_is_stopped_too() -> None:
     alert = msgspec.structs.replace(make_alert(), recipients=["lik"])
     with pytest.raises(CovertAlertError):
         assert_open(alert)
+
+
+async def test_two_notifiers_share_what_is_due(desk: Desk) -> None:
+    names = [f"Ploeg {number}" for number in range(12)]
+    await desk.confirmed()
+    (opened,) = await desk.store.deliveries.unopened()
+    await desk.store.deliveries.open_round(opened, names, escalate_at_ns=None)
+    now_ns = telemetry.now_ns()
+    taken = await asyncio.gather(*(desk.store.deliveries.take_due(now_ns, limit=4) for _ in range(4)))
+    receivers = [due.receiver for part in taken for due in part]
+    receivers += [due.receiver for due in await desk.store.deliveries.take_due(now_ns, limit=12)]
+    assert sorted(receivers) == sorted(names)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
+from typer.testing import CliRunner, Result
 
 from hotlists.entry import Handling
 from pipeline.alerts.store import AlertStore
 from pipeline.alerts.tables import AUDIT, AUDIT_CUTS
 from pipeline.alerts.trail import Deed, parse_head
+from pipeline.cli import app
 from pipeline.errors import ConfigurationError
 from tests.alerts.viewers import AUDITOR, DETECTIVE, NAMED, OPERATOR
 from tests.factories import make_alert
@@ -119,3 +122,42 @@ def test_a_head_is_read_as_it_is_printed() -> None:
     for wrong in ("", "12", "x:" + "a" * 64, "12:" + "A" * 64, "12:abc"):
         with pytest.raises(ConfigurationError, match="NUMBER:HASH"):
             parse_head(wrong)
+
+
+def _verify(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["audit", "verify", *arguments])
+
+
+async def _written(url: str, lines: int) -> AlertStore:
+    store = AlertStore(url)
+    await store.open()
+    for number in range(lines):
+        await store.audit("an", "alert.view", f"alert-{number}")
+    return store
+
+
+def test_the_command_says_whether_the_trail_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'alerts.db'}"
+    monkeypatch.setenv("LIK_DATABASE_URL", url)
+
+    async def write() -> None:
+        await (await _written(url, 3)).close()
+
+    async def change() -> None:
+        store = await _written(url, 0)
+        await _unguarded(store, "UPDATE audit SET why = 'x' WHERE id = 2")
+        await store.close()
+
+    asyncio.run(write())
+    sound = _verify()
+    assert sound.exit_code == 0
+    head = sound.output.split("head ")[1].strip()
+    assert sound.output == f"3 lines, unbroken; head {head}\n"
+    assert _verify("--head", head).exit_code == 0
+    longer = _verify("--head", "9:" + "0" * 64)
+    assert (longer.exit_code, "line 9 is gone" in longer.output) == (1, True)
+    asyncio.run(change())
+    broken = _verify()
+    assert broken.exit_code == 1
+    assert "line 2 was changed" in broken.output
+    assert "(1 lines before it are sound)" in broken.output
