@@ -16,7 +16,7 @@ from pipeline import telemetry
 from pipeline.alerts.database import Database
 from pipeline.alerts.rows import AlertRow, Verdict, changes_scale, load, visible
 from pipeline.alerts.tables import ALERTS, DELIVERIES, RESPONSES, SIGHTINGS
-from pipeline.alerts.viewer import Viewer, may_see
+from pipeline.alerts.viewer import Viewer, hidden, may_see
 from pipeline.model import Alert, decode
 
 TRAILS: Final = 2000
@@ -147,15 +147,16 @@ class Figures:
         return sorted(figures, key=lambda each: (-each.alerts, each.hotlist))
 
     async def per_camera(self, user: Viewer, *, since_ns: int) -> list[CameraFigures]:
-        """Return each camera's hits captured since `since_ns`, most hits first."""
+        """Return each camera's hits captured since `since_ns`, most hits first; none to who is not at the desk."""
+        if not user.at_desk:
+            return []
         query = (
             select(
                 SIGHTINGS.c.camera,
                 sql.count().label("hits"),
                 sql.max(SIGHTINGS.c.captured_at_ns).label("last_ns"),
             )
-            .select_from(SIGHTINGS.join(ALERTS, ALERTS.c.alert_id == SIGHTINGS.c.alert_id))
-            .where(may_see(user), SIGHTINGS.c.captured_at_ns >= since_ns)
+            .where(SIGHTINGS.c.captured_at_ns >= since_ns, SIGHTINGS.c.alert_id.not_in(hidden(user)))
             .group_by(SIGHTINGS.c.camera)
             .order_by(sql.count().desc(), SIGHTINGS.c.camera)
         )

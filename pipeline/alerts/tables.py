@@ -69,6 +69,7 @@ ALERTS: Final = Table(
     Index("alerts_entry", "entry_id", "zone", "last_seen_ns"),
     Index("alerts_created", "created_at_ns", "alert_id"),
     # Of those rows alone that have it: a planner takes "is null" for rare, and would read nearly all the others.
+    Index("alerts_covert", "alert_id", sqlite_where=text("covert = 1"), postgresql_where=text("covert")),
     _present("alerts_released", "released_at_ns"),
     _present("alerts_withdrawn", "withdrawn_at_ns"),
     Index("alerts_plate", "plate_listed"),

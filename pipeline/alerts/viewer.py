@@ -46,6 +46,14 @@ def may_see(user: Viewer) -> ColumnElement[bool]:
     return false()
 
 
+def hidden(user: Viewer) -> Select[tuple[str]]:
+    """Select the ids of the alerts that `user`, who is at the desk, may not see: few, and found by an index."""
+    covert = select(ALERTS.c.alert_id).where(ALERTS.c.covert.is_(True))
+    if COVERT_ROLE in user.roles:
+        return covert.where(false())
+    return covert.where(ALERTS.c.alert_id.not_in(_named(user)))
+
+
 def released_to(user: Viewer) -> ColumnElement[bool]:
     """Make the condition on ``alerts`` that the row was released to units, and is of `user`'s sectors.
 
