@@ -5,6 +5,7 @@ import { fillRow, loadPatch, makeRow, tick } from "./rows.js";
 
 const MORE = 4;
 const SETTLED_MS = 180;
+const CALM_MS = 400;
 
 export class Window {
   #scroller;
@@ -13,8 +14,12 @@ export class Window {
   #rows = new Map();
   #asked = false;
   #anchor = null;
+  #top = 0;
+  #sight = 0;
   #settling = 0;
   #arrived = new Map();
+  #flood = 0;
+  #lastMs = 0;
   chosen = null;
 
   constructor(scroller, list, alerts, on) {
@@ -22,29 +27,46 @@ export class Window {
     this.#list = list;
     this.#alerts = alerts;
     this.on = on; // { drawn(), nearEnd() }
-    scroller.addEventListener("scroll", () => { this.#remember(); this.ask(); }, { passive: true });
-    new ResizeObserver(() => this.ask()).observe(scroller);
+    scroller.addEventListener("scroll", () => {
+      this.#top = scroller.scrollTop;
+      this.#remember();
+      this.ask();
+    }, { passive: true });
+    new ResizeObserver(() => { this.#measure(); this.ask(); }).observe(scroller);
+    this.#measure();
   }
 
-  get rowHeight() {
-    return parseFloat(getComputedStyle(this.#scroller).getPropertyValue("--row"));
+  // Asking the browser for sizes in the middle of a drawing makes it lay everything out once more: they are kept.
+  #measure() {
+    this.rowHeight = parseFloat(getComputedStyle(this.#scroller).getPropertyValue("--row"));
+    this.#sight = this.#scroller.clientHeight;
+    this.#top = this.#scroller.scrollTop;
+  }
+
+  #scroll(top) {
+    this.#scroller.scrollTop = top;
+    this.#top = this.#scroller.scrollTop;
   }
 
   // Rows before the first that can be seen.
   get above() {
-    return Math.floor(this.#scroller.scrollTop / this.rowHeight);
+    return Math.floor(this.#top / this.rowHeight);
   }
 
   get atTop() {
-    return this.#scroller.scrollTop < 8;
+    return this.#top < 8;
   }
 
   row(id) {
     return this.#rows.get(id);
   }
 
+  // A row that arrived glows for a moment; where all of them do, none stands out, and glowing costs every frame.
   fresh(id) {
-    this.#arrived.set(id, performance.now());
+    const now = performance.now();
+    this.#flood = now - this.#lastMs < CALM_MS ? this.#flood + 1 : 0;
+    this.#lastMs = now;
+    if (this.#flood < 4) this.#arrived.set(id, now);
   }
 
   // Draw at the next frame: fifty changes between two frames are one drawing.
@@ -59,7 +81,7 @@ export class Window {
     this.#list.style.height = `${view.length * height}px`;
     this.#hold(height);
     const first = Math.max(0, this.above - MORE);
-    const last = Math.min(view.length, this.above + Math.ceil(this.#scroller.clientHeight / height) + MORE);
+    const last = Math.min(view.length, this.above + Math.ceil(this.#sight / height) + MORE);
     const wanted = new Map();
     const chosenAt = this.chosen === null ? -1 : this.#alerts.indexOf(this.chosen);
     if (chosenAt >= 0 && chosenAt < first) wanted.set(this.chosen, chosenAt);
@@ -110,14 +132,14 @@ export class Window {
     const at = this.#alerts.indexOf(this.#anchor.id);
     if (at < 0) return;
     const top = at * height - this.#anchor.offset;
-    if (Math.abs(top - this.#scroller.scrollTop) > 0.5) this.#scroller.scrollTop = top;
+    if (Math.abs(top - this.#top) > 0.5) this.#scroll(top);
   }
 
   #remember() {
-    const height = this.rowHeight, top = this.#scroller.scrollTop, view = this.#alerts.view;
+    const height = this.rowHeight, top = this.#top, view = this.#alerts.view;
     const at = this.chosen === null ? -1 : this.#alerts.indexOf(this.chosen);
     const offset = at * height - top;
-    if (at >= 0 && offset > -height && offset < this.#scroller.clientHeight) {
+    if (at >= 0 && offset > -height && offset < this.#sight) {
       this.#anchor = { id: this.chosen, offset };
     } else if (this.atTop) {
       this.#anchor = null;
@@ -137,14 +159,14 @@ export class Window {
   }
 
   #reveal(at) {
-    const height = this.rowHeight, top = this.#scroller.scrollTop, sight = this.#scroller.clientHeight;
-    if (at * height < top) this.#scroller.scrollTop = at * height;
-    else if ((at + 1) * height > top + sight) this.#scroller.scrollTop = (at + 1) * height - sight;
+    const height = this.rowHeight, top = this.#top, sight = this.#sight;
+    if (at * height < top) this.#scroll(at * height);
+    else if ((at + 1) * height > top + sight) this.#scroll((at + 1) * height - sight);
   }
 
   toTop() {
     this.#anchor = null;
-    this.#scroller.scrollTop = 0;
+    this.#scroll(0);
     this.draw();
   }
 
