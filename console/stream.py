@@ -291,7 +291,8 @@ class AlertEvents:
             seq = None
 
     async def _follow(self, at: int, user: Viewer) -> AsyncIterator[ServerSentEvent | bytes]:
-        known: int | None = self._hub.moves
+        # Who signed in since the hub last looked is not among its people yet.
+        known: int | None = None
         while not self._hub.closed:
             moves = self._hub.moves
             # Before each look: roles may have been taken away since.
