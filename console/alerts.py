@@ -89,7 +89,7 @@ async def show_alert(request: Request, alert_id: str, user: AlertViewer) -> Resp
         row = await store_of(request).get(alert_id, user)
     except UnknownAlertError:
         raise _no_alert() from None
-    await note(request, user, "alert.view", alert_id, why(request, row.alert))
+    await note(request, user, "alert.view", alert_id, why(request, user, row.alert))
     return JSONResponse(alert_details(row, request.app.state.cameras, language_of(request)))
 
 
@@ -101,7 +101,7 @@ async def show_picture(request: Request, alert_id: str, kind: str, user: AlertVi
     if asked is None:
         raise _no_alert()
     try:
-        reason = why(request, (await store.get(alert_id, user)).alert)
+        reason = why(request, user, (await store.get(alert_id, user)).alert)
         picture = await asked(alert_id, user)
     except UnknownAlertError:
         raise _no_alert() from None

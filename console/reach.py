@@ -9,8 +9,10 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from console.rooms import store_of
 from pipeline import telemetry
-from pipeline.alerts.search import DAY_NS, Pretext
+from pipeline.alerts.search import DAY_NS, Pretext, ReasonNeededError
+from pipeline.alerts.viewer import Viewer
 from pipeline.model import Alert
 
 HOLDS_S: Final = 1800
@@ -29,8 +31,8 @@ def free_from_ns(request: Request) -> int:
     return telemetry.now_ns() - days * DAY_NS
 
 
-def why(request: Request, alert: Alert) -> str:
-    """Return why somebody may look at `alert`, for the trail; empty for one that needs no reason.
+def why(request: Request, user: Viewer, alert: Alert) -> str:
+    """Return why `user` may look at `alert`, for the trail; empty for one that needs no reason.
 
     Raises
     ------
@@ -39,8 +41,16 @@ def why(request: Request, alert: Alert) -> str:
     """
     if alert.created_at_ns >= free_from_ns(request):
         return ""
-    said = request.session.get(_KEY)
-    if not (isinstance(said, list) and len(said) == 3 and 0 <= time.time() - said[2] < HOLDS_S):
-        raise HTTPException(403, "an alert this old is looked at with a reason; search for it first")
-    reason, authorisation, _ = said
-    return f"{reason} [{authorisation}]" if authorisation else str(reason)
+    said = _said(request)
+    try:
+        store_of(request).search.admit(alert.created_at_ns, user, said)
+    except ReasonNeededError:
+        raise HTTPException(403, "an alert this old is looked at with a reason; search for it first") from None
+    return f"{said.reason} [{said.authorisation}]" if said.authorisation else said.reason
+
+
+def _said(request: Request) -> Pretext:
+    kept = request.session.get(_KEY)
+    if not (isinstance(kept, list) and len(kept) == 3 and 0 <= time.time() - kept[2] < HOLDS_S):
+        return Pretext()
+    return Pretext(str(kept[0]), str(kept[1]))
