@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 import redis.asyncio as aioredis
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 
-from console import auth, views
+from console import alerts as alert_routes
+from console import api, auth, oidc, preferences, sign_in, views
+from console.pages import PAGES
 from console.stream import AlertTopic, Hub
+from console.tokens import Tokens
 from console.web import HERE, SafeAnswers, handle_errors
 from hotlists import admin
 from hotlists.store import HotlistStore
@@ -21,6 +25,18 @@ from pipeline.alerts.store import AlertStore
 from pipeline.cameras import Camera, load_cameras
 from pipeline.serve import serve
 from pipeline.settings import Settings
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    preferences.routes,
+    sign_in.routes,
+    oidc.routes,
+    views.pages,
+    views.routes,
+    *PAGES,
+    alert_routes.routes,
+    api.routes,
+)
+"""Everything that the console answers, but for the admin endpoint of the hotlists and what is static."""
 
 
 def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAPI:
@@ -33,7 +49,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     store
         An open store; None: one of its own on `Settings.database_url`, opened and closed with the application.
     """
-    alerts = store if store is not None else AlertStore(settings.database_url)
+    alerts = store if store is not None else AlertStore.of(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,7 +76,9 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     app.state.hub = hub
     app.state.topic = AlertTopic(settings, hub.nudge)
     app.state.cameras = _cameras(settings)
-    app.state.doorkeeper = auth.Doorkeeper(alerts, settings)
+    app.state.oidc = oidc.make_client(settings)
+    app.state.tokens = Tokens(settings.api_tokens)
+    app.state.doorkeeper = auth.Doorkeeper(alerts, settings, app.state.tokens)
     app.state.redis = aioredis.Redis.from_url(settings.redis_url)
     hotlists = HotlistStore(app.state.redis)
     authorise = auth.authorise()
@@ -68,8 +86,8 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     app.include_router(
         admin.router(lambda: hotlists, authorise), prefix="/api/hotlists", dependencies=[Depends(authorise)]
     )
-    app.include_router(views.pages)
-    app.include_router(views.routes)
+    for router in ROUTERS:
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(
         SessionMiddleware,
@@ -79,7 +97,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
         same_site="lax",
         https_only=settings.console_secure_cookies,
     )
-    app.add_middleware(SafeAnswers, https_only=settings.console_secure_cookies)
+    app.add_middleware(SafeAnswers, https_only=settings.console_secure_cookies, tiles=settings.console_tiles)
     handle_errors(app)
     return app
 

@@ -8,7 +8,7 @@ import hmac
 import secrets
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
+from console.tokens import Tokens, bearer
 from pipeline.alerts.store import AlertStore, User, Viewer
 from pipeline.errors import ConfigurationError
 from pipeline.settings import Settings
@@ -132,11 +133,14 @@ class Doorkeeper:
         Where the users are.
     settings
         For the admin token.
+    tokens
+        The API tokens.
     """
 
-    def __init__(self, store: AlertStore, settings: Settings) -> None:
+    def __init__(self, store: AlertStore, settings: Settings, tokens: Tokens) -> None:
         self._store = store
         self._token = settings.admin_token.get_secret_value()
+        self._tokens = tokens
         self._hashing = asyncio.Semaphore(_HASHING)
         self.throttle = Throttle()
 
@@ -148,10 +152,13 @@ class Doorkeeper:
             right = await asyncio.to_thread(_verify, expected, password)
         return user if right else None
 
-    async def session_user(self, connection: HTTPConnection) -> Viewer | None:
+    async def session_user(
+        self, connection: HTTPConnection, people: Mapping[str, User] | None = None
+    ) -> Viewer | None:
         """Return who is signed in by the session cookie, with the roles that they have now; or None.
 
         A session ends when it is `SESSION_S` old, when the user is gone, or when their password has changed.
+        The user is looked for among `people`, or in the store where these are not given.
         """
         session = connection.session
         name, mark, at_s = session.get("user"), session.get("mark"), session.get("at")
@@ -159,7 +166,7 @@ class Doorkeeper:
             return None
         if not 0 <= time.time() - at_s < SESSION_S:
             return None
-        user = await self._store.get_user(name)
+        user = await self._store.get_user(name) if people is None else people.get(name)
         if user is None or not hmac.compare_digest(mark, _mark(user)):
             return None
         return Viewer(user.name, user.roles)
@@ -172,10 +179,15 @@ class Doorkeeper:
         HTTPException
             401: nobody, or the wrong token; 403: not their role, or no CSRF token.
         """
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            if self._token and hmac.compare_digest(given.strip().encode(), self._token.encode()):
+        given = bearer(request)
+        if given is not None:
+            if self._token and hmac.compare_digest(given.encode(), self._token.encode()):
                 return "api"
+            found = self._tokens.find(given)
+            if found is not None and "hotlists:write" in found[1]:
+                return f"api:{found[0]}"
+            if found is not None:
+                raise HTTPException(403, "this token lacks the scope hotlists:write")
             raise HTTPException(401, "the API token is not right", {"WWW-Authenticate": "Bearer"})
         user = await self.session_user(request)
         if user is None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any, Final
 
 from console.messages import DEFAULT_LANGUAGE, text
 from hotlists.entry import Handling
 from pipeline import telemetry
-from pipeline.alerts.store import AlertRow
+from pipeline.alerts.routing import Recipient
+from pipeline.alerts.store import AlertRow, Verdict
 from pipeline.cameras import Camera
-from pipeline.model import ReadKind
+from pipeline.model import Hit, ReadKind
 from pipeline.telemetry import Stamp
 
 _MS: Final = 1_000_000
 _SPANS: Final = ("ocr", "match", "alert", "read_to_alert", "frame_to_alert")
+_GAP: Final = "–"
 _BELGIAN: Final = re.compile(r"[1-9][A-Z]{3}[0-9]{3}")
 
 Cameras = Mapping[str, Camera]
@@ -28,6 +31,7 @@ def alert_row(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGUAGE)
     alert, entry, read = row.alert, row.alert.hit.entry, row.alert.hit.read
     plain = alert.hit.kind is ReadKind.PATTERN
     latest = alert.sightings[-1]
+    sure, doubt = certainty(alert.hit, language)
     return {
         "id": alert.alert_id,
         "seq": row.seq,
@@ -43,14 +47,33 @@ def alert_row(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGUAGE)
         "read_country": read.country,
         "listed_country": entry.country,
         "same": plain or read.plate == entry.plate,
+        "sure": sure,
+        "doubt": doubt,
+        "zone": alert.zone,
         "list": entry.title or entry.hotlist,
+        "category": entry.category.value,
         "category_word": text(f"category.{entry.category.value}", language),
         "reason": entry.reason,
         "legal_basis": entry.legal_basis,
         "kind_word": text(f"kind.{alert.hit.kind.value}", language),
         "sightings": alert.sighting_count,
         **_place(latest.camera, cameras, language),
+        "has_patch": row.has_patch,
+        "has_picture": row.has_picture,
+        "verify": must_verify(row),
         "acknowledgement": _verdict(row, language),
+        "claim": None if row.claim is None else {"by": row.claim.by},
+        "responses": [
+            {
+                "answer": each.answer.value,
+                "word": text(f"response.{each.answer.value}", language),
+                "by": each.by,
+                "note": each.note,
+                "at_ms": each.at_ns // _MS,
+            }
+            for each in row.responses
+        ],
+        "trouble": _trouble(row, language),
     }
 
 
@@ -60,6 +83,7 @@ def alert_details(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGU
     return {
         **alert_row(row, cameras, language),
         "owner": hit.entry.owner,
+        "instructions": instructions(row, language),
         "posterior": hit.posterior,
         "confidence": hit.read.confidence,
         "source": hit.read.source,
@@ -72,9 +96,68 @@ def alert_details(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGU
             if (length := telemetry.span_ms(alert.trail, span)) is not None
         ],
         "all_sightings": [
-            {"captured_ms": each.captured_at_ns // _MS, **_place(each.camera, cameras, language)}
+            {
+                "captured_ms": each.captured_at_ns // _MS,
+                "camera_id": each.camera,
+                **_place(each.camera, cameras, language),
+            }
             for each in reversed(alert.sightings)
         ],
+    }
+
+
+def certainty(hit: Hit, language: str) -> tuple[str, bool]:
+    """Put the posterior in words, with what was probably misread as what; and say whether there is doubt."""
+    sure = hit.posterior
+    if hit.kind is ReadKind.NEAR:
+        grade = "certain" if sure >= 0.98 else "likely" if sure >= 0.7 else "maybe"
+        pairs = ", ".join("/".join(pair) for pair in misread_pairs(hit.read.plate, hit.entry.plate))
+        return text(f"sure.{grade}_misread", language).format(pairs=pairs), True
+    if hit.kind is ReadKind.PATTERN:
+        return text("sure.pattern", language), sure < 0.7
+    grade = "certain" if sure >= 0.99 else "very_likely" if sure >= 0.9 else "likely" if sure >= 0.7 else "maybe"
+    return text(f"sure.{grade}", language), sure < 0.7
+
+
+def misread_pairs(read: str, listed: str) -> list[tuple[str, str]]:
+    """Return what was read and what is listed where the two differ; a dash where one has nothing."""
+    pairs: list[tuple[str, str]] = []
+    for operation, i1, i2, j1, j2 in SequenceMatcher(None, read, listed, autojunk=False).get_opcodes():
+        if operation != "equal":
+            pairs.extend(zip_longest(read[i1:i2], listed[j1:j2], fillvalue=_GAP))
+    return pairs
+
+
+def must_verify(row: AlertRow) -> bool:
+    """Tell whether confirming tells units something new: then an operator looks with their own eyes first."""
+    if row.alert.hit.entry.handling is Handling.COVERT or Recipient.INTERVENTIE.value not in row.alert.recipients:
+        return False
+    return row.released_at_ns is None or row.withdrawn_at_ns is not None
+
+
+def instructions(row: AlertRow, language: str) -> str:
+    """Return what to do, by category; on a covert alert, that nothing may show."""
+    entry = row.alert.hit.entry
+    covert = entry.handling is Handling.COVERT
+    return text("instructions.covert" if covert else f"instructions.{entry.category.value}", language)
+
+
+def unit_alert(row: AlertRow, name: str, cameras: Cameras, language: str = DEFAULT_LANGUAGE) -> Shown:
+    """Turn a released alert into what unit `name` is shown: no operator's note, no list's owner, no posterior."""
+    shown = alert_row(row, cameras, language)
+    kept = ("id", "captured_ms", "priority", "priority_word", "read", "listed", "read_country", "listed_country")
+    more = ("same", "sure", "doubt", "category", "category_word", "reason", "camera", "municipality", "has_patch")
+    camera = cameras.get(row.alert.sightings[-1].camera)
+    own = [each for each in shown["responses"] if each["by"] == name]
+    return {
+        **{key: shown[key] for key in (*kept, *more, "has_picture")},
+        "heading": None if camera is None else round(camera.heading),
+        "instructions": instructions(row, language),
+        "released_ms": (row.released_at_ns or 0) // _MS,
+        "withdrawn": row.withdrawn_at_ns is not None,
+        "confirmed": row.acknowledgement is not None and row.acknowledgement.verdict is Verdict.CONFIRMED,
+        "mine": own[-1]["answer"] if own else None,
+        "responses": [{key: each[key] for key in ("word", "by", "at_ms")} for each in shown["responses"]],
     }
 
 
@@ -129,5 +212,15 @@ def _verdict(row: AlertRow, language: str) -> Shown | None:
         "word": text(f"verdict.{given.verdict.value}", language),
         "by": given.by,
         "note": given.note,
+        "number": given.number,
         "at_ms": given.at_ns // _MS,
     }
+
+
+def _trouble(row: AlertRow, language: str) -> str:
+    """Say what went wrong in telling the units; empty where nothing did."""
+    if row.failed_deliveries:
+        return text("response.failed", language).format(count=row.failed_deliveries)
+    if row.escalated_at_ns is not None and not row.responses:
+        return text("response.nobody", language)
+    return ""

@@ -6,6 +6,7 @@ import logging
 import traceback
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -18,18 +19,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.messages import DEFAULT_LANGUAGE, text
+from console import times
+from console.messages import text
+from console.preferences import context, language_of
+from console.present import plate_pieces
 from hotlists.admin import problem
 from pipeline.errors import UnavailableError
 
 log = logging.getLogger(__name__)
 
 HERE: Final = Path(__file__).parent
-TEMPLATES: Final = Jinja2Templates(HERE / "templates")
-TEMPLATES.env.globals.update(t=text, language=DEFAULT_LANGUAGE)
-
-MAX_BODY_BYTES: Final = 16_384
-"""Largest body of a form or a fetch; the admin endpoint has its own limit."""
+TEMPLATES: Final = Jinja2Templates(HERE / "templates", context_processors=[context])
+TEMPLATES.env.filters.update(moment=times.moment, iso=times.iso, field=times.for_input)
+TEMPLATES.env.globals.update(pieces=plate_pieces)
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; "
@@ -54,11 +56,16 @@ class SafeAnswers:
         The application inside.
     https_only
         Tell browsers to come back over HTTPS alone.
+    tiles
+        Address of map tiles; pictures may come from its host as well.
     """
 
-    def __init__(self, app: ASGIApp, *, https_only: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, https_only: bool = False, tiles: str = "") -> None:
         self._app = app
         self._headers = dict(_HEADERS)
+        if tiles:
+            host = urlsplit(tiles)
+            self._headers["Content-Security-Policy"] += f"; img-src 'self' {host.scheme}://{host.netloc}"
         if https_only:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
@@ -91,25 +98,8 @@ class SafeAnswers:
             await _answer(Request(scope), status, "")(scope, receive, send_safely)
 
 
-async def small_body(request: Request) -> bytes:
-    """Read a body of at most `MAX_BODY_BYTES`.
-
-    Raises
-    ------
-    HTTPException
-        413: it is larger; the rest is not read.
-    """
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413, f"a body is at most {MAX_BODY_BYTES} bytes here")
-        parts.append(part)
-    return b"".join(parts)
-
-
 def handle_errors(app: FastAPI) -> None:
-    """Make errors plain: a page in Dutch for a person, problem+json (RFC 9457) for a program."""
+    """Make errors plain: a page in their language for a person, problem+json (RFC 9457) for a program."""
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
@@ -128,17 +118,20 @@ def handle_errors(app: FastAPI) -> None:
 
 def _is_page(request: Request) -> bool:
     path = request.url.path
-    return not path.startswith(("/api/", "/alerts/", "/health", "/metrics", "/static/"))
+    if path.endswith((".json", ".jpg", ".pdf", "/stream")):
+        return False
+    return not path.startswith(("/api/", "/alerts", "/unit/", "/map/", "/health", "/metrics", "/static/"))
 
 
 def _answer(request: Request, status: int, detail: str) -> Response:
     key = f"error.{status}" if f"error.{status}" in _KNOWN else "error.500"
+    sentence = text(key, language_of(request))
     if _is_page(request):
         return TEMPLATES.TemplateResponse(
-            request, "error.html", {"status": status, "sentence": text(key)}, status_code=status
+            request, "error.html", {"status": status, "sentence": sentence}, status_code=status
         )
-    answer: JSONResponse = problem(status, text(key), detail or text(key))
+    answer: JSONResponse = problem(status, sentence, detail or sentence)
     return answer
 
 
-_KNOWN: Final = {f"error.{status}" for status in (400, 401, 403, 404, 405, 413, 422, 429, 500, 503)}
+_KNOWN: Final = {f"error.{status}" for status in (400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503)}

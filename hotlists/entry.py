@@ -100,6 +100,8 @@ class Hotlist(msgspec.Struct, frozen=True, kw_only=True):
     """Who may see this list's alerts when they are covert, beside the holders of the covert role."""
     threshold: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.6
     """Posterior from which a candidate is a hit."""
+    notify_unconfirmed: bool = False
+    """Tell units at once, before an operator has looked; False: only what was confirmed by eye."""
 
 
 class HotlistEntry(msgspec.Struct, frozen=True, kw_only=True):

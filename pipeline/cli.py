@@ -30,6 +30,8 @@ app.add_typer(user_app, name="user")
 confusion_app = typer.Typer(help="How characters are misread.", no_args_is_help=True)
 app.add_typer(confusion_app, name="confusion")
 app.add_typer(bench_app, name="bench")
+audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 
 
 class WorkerName(StrEnum):
@@ -39,6 +41,7 @@ class WorkerName(StrEnum):
     OCR = "ocr"
     MATCH = "match"
     ALERTS = "alerts"
+    DESK = "desk"
     CONSOLE = "console"
 
 
@@ -47,6 +50,7 @@ _MODULES = {
     WorkerName.OCR: "pipeline.ingest.worker",
     WorkerName.MATCH: "pipeline.match.worker",
     WorkerName.ALERTS: "pipeline.alerts.stream",
+    WorkerName.DESK: "pipeline.alerts.desk",
     WorkerName.CONSOLE: "console.app",
 }
 
@@ -234,6 +238,34 @@ async def _user_add(name: str, roles: list[str], password: str) -> None:
     finally:
         await store.close()
     _say(f"{name} may sign in")
+
+
+@audit_app.command("verify")
+def audit_verify(
+    head: Annotated[
+        str, typer.Option(help="A head that an earlier run gave (NUMBER:HASH): the trail must still hold it.")
+    ] = "",
+) -> None:
+    """Compute every hash of the trail again; exit code 1 where it does not hold."""
+    raise typer.Exit(asyncio.run(_audit_verify(head)))
+
+
+async def _audit_verify(head: str) -> int:
+    from pipeline.alerts.store import AlertStore
+    from pipeline.alerts.trail import parse_head
+
+    expected = parse_head(head) if head else None
+    store = AlertStore(load_settings().database_url)
+    await store.open()
+    try:
+        found = await store.trail.verify(expected)
+    finally:
+        await store.close()
+    if found.problem:
+        _say(f"the audit trail does not hold: {found.problem} ({found.lines} lines before it are sound)")
+        return 1
+    _say(f"{found.lines} lines, unbroken; head {found.head_id}:{found.head_hash}")
+    return 0
 
 
 def _say(text: str) -> None:

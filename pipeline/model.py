@@ -99,6 +99,8 @@ class PlateRead(Message, frozen=True, kw_only=True):
     box: Box | None = None
     patch: bytes | None = None
     """JPEG of the plate, at most a few kB."""
+    picture: bytes | None = None
+    """JPEG of the vehicle, at most some tens of kB; None where the source gives none."""
     trail: dict[str, int] = {}
 
 
@@ -135,6 +137,8 @@ class EntryRef(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority = Priority.NORMAL
     handling: Handling = Handling.OPEN
     named_users: tuple[str, ...] = ()
+    notify_unconfirmed: bool = False
+    """True where units are told before an operator has confirmed; never of a covert alert."""
 
 
 class Hit(Message, frozen=True, kw_only=True):
@@ -179,8 +183,22 @@ class Alert(Message, frozen=True, kw_only=True):
     trail: dict[str, int] = {}
 
 
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that belongs to an information report."""
+
+    name: str
+    media_type: str
+    sha256: str
+    size_bytes: int
+    content: bytes | None = None
+    """None where the message would be too large with it; the console gives it, by report and name."""
+
+
 class RirDraft(Message, frozen=True, kw_only=True):
-    """Draft information report, on ``rir.intake``, keyed by alert."""
+    """Information report, a draft or final, on ``rir.intake``, keyed by alert.
+
+    A later message of the same report with a higher version replaces it.
+    """
 
     rir_id: str
     alert_id: str
@@ -196,6 +214,23 @@ class RirDraft(Message, frozen=True, kw_only=True):
     legal_basis: str = ""
     posterior: float = 1.0
     patch_sha256: str = ""
+    version: int = 1
+    final: bool = False
+    """False for what was drafted by itself; True once somebody has read, evaluated and sent it."""
+    author: str = ""
+    """Who sent it; empty for a draft that nobody has touched."""
+    who: str = ""
+    what: str = ""
+    place: str = ""
+    purpose: str = ""
+    source: str = ""
+    source_evaluation: str = ""
+    """`pipeline.alerts.rir.SourceEvaluation`."""
+    information_evaluation: str = ""
+    """`pipeline.alerts.rir.InformationEvaluation`."""
+    handling_code: str = ""
+    """`pipeline.alerts.rir.HandlingCode`."""
+    attachments: list[Attachment] = []
 
 
 class MessageError(ValueError):

@@ -69,6 +69,22 @@ class Settings(BaseSettings):
         description="Addresses or networks of proxies before the console, comma separated: what they say of where "
         "a request came from is believed. Empty: nobody is.",
     )
+    console_tiles: str = Field(
+        "",
+        description="Address of map tiles, as https://tiles.example/{z}/{x}/{y}.png; empty: the map is drawn without.",
+    )
+    oidc_issuer: str = Field("", description="OpenID Connect issuer to sign in with; empty: passwords alone.")
+    oidc_client_id: str = Field("", description="This console's client id at the issuer.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="This console's client secret at the issuer.")
+    oidc_role_claim: str = Field("groups", description="Claim of the ID token that lists somebody's groups.")
+    oidc_roles: dict[str, str] = Field(
+        {}, description="Group of the issuer to role of the console, as JSON; other groups give none."
+    )
+    api_tokens: dict[str, dict[str, str]] = Field(
+        {},
+        description='API tokens as JSON: {"name": {"sha256": "hex of the token", "scopes": "alerts:read"}}; '
+        "docs/console.md lists the scopes.",
+    )
     admin_token: SecretStr = Field(
         SecretStr(""), description="API token of the admin endpoint (hotlists); empty: tokens are refused."
     )
@@ -100,6 +116,49 @@ class Settings(BaseSettings):
     suppression_window_s: float = Field(
         900.0, ge=0, description="Hits on one entry in one zone within this time are sightings of one alert."
     )
+
+    receivers: Path = Field(
+        Path("receivers.json"), description="Who is told of released alerts (docs/notifications.md), a JSON file."
+    )
+    public_url: str = Field(
+        "", description="Address of the console as units reach it, for the link in a notification; empty: no link."
+    )
+    notify_attempts: int = Field(
+        6, ge=1, description="How often one notification is tried before it is given up, for the operator to see."
+    )
+    escalate_after_s: float = Field(
+        120.0,
+        gt=0,
+        description="A released alert that no unit has answered within this time goes to the next receivers.",
+    )
+    rir_intake_url: str = Field(
+        "", description="Where information reports are posted, beside the topic rir.intake; empty: nowhere."
+    )
+    rir_intake_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token for the address of the intake; empty: none is sent."
+    )
+    search_reason_after_days: int = Field(
+        30,
+        ge=0,
+        description="Looking at alerts older than this asks for a reason and, by role, an authorisation number "
+        "(Wet op het politieambt: free access during the first month only).",
+    )
+    keep_alerts_days: int = Field(
+        365,
+        ge=1,
+        le=365,
+        description="How long alerts and their hits are kept (Wet op het politieambt: twelve months at most).",
+    )
+    keep_pictures_days: int = Field(
+        30, ge=1, le=365, description="How long the pictures of an alert are kept; never longer than the alert."
+    )
+    keep_deliveries_days: int = Field(
+        90, ge=1, le=365, description="How long records of notifications are kept; never longer than the alert."
+    )
+    keep_reports_days: int = Field(
+        365, ge=1, description="How long the desk's copies of information reports are kept; the zone decides."
+    )
+    keep_audit_days: int = Field(3650, ge=365, description="How long the audit trail is kept; the zone decides.")
 
     budget_read_to_hit_ms: float = Field(25.0, gt=0, description="Budget: read appended to hit appended.")
     budget_read_to_alert_ms: float = Field(250.0, gt=0, description="Budget: read appended to alert sent out.")

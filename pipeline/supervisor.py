@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from pipeline.errors import UnavailableError
 
-WORKERS = ("match", "alerts", "ocr", "gateway", "console")
+WORKERS = ("match", "alerts", "ocr", "gateway", "desk", "console")
 """Every worker there is, in the order in which they are started: the slowest to be ready first."""
 
 STOP_GRACE_S = 3.0

@@ -303,7 +303,18 @@ async def _process(recording: Recording, running: Stack, store: AlertStore) -> t
     frames_sent, feed_sent = await demo.replay(recording, running.settings, running.gateway_url, speed=None)
     in_time = await demo.drained(running.settings, ONCE_TIMEOUT_S)
     missing = await demo.await_alerts(recording, store, 5.0)
+    in_time = await _reports_left(store) and in_time
     return frames_sent, feed_sent, in_time, missing
+
+
+async def _reports_left(store: AlertStore) -> bool:
+    """Wait until no report is left in the outbox; False when one still is after 10 s."""
+    deadline_s = time.monotonic() + 10.0
+    while await store.outbox.waiting():
+        if time.monotonic() > deadline_s:
+            return False
+        await asyncio.sleep(0.1)
+    return True
 
 
 async def _open(running: Stack) -> AlertStore:

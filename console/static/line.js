@@ -10,9 +10,11 @@ export class Line {
   #heardMs = 0;
   #timer = 0;
   #on;
+  #path;
 
-  // on: { state(name), snapshot(alerts), alert(alert), clock(serverMs), leave() }
-  constructor(on) {
+  // on: { state(name), clock(serverMs), leave() }, and a function for each event that carries alerts.
+  constructor(path, on) {
+    this.#path = path;
     this.#on = on;
     setInterval(() => {
       if (this.#source !== null && Date.now() - this.#heardMs > DEAD_MS) this.#again();
@@ -26,7 +28,7 @@ export class Line {
     clearTimeout(this.#timer);
     this.#heardMs = Date.now();
     const query = this.#last === "" ? "" : `?since=${encodeURIComponent(this.#last)}`;
-    const source = new EventSource(`/alerts/stream${query}`);
+    const source = new EventSource(this.#path + query);
     this.#source = source;
     const hear = (name, act) => source.addEventListener(name, (event) => {
       if (source !== this.#source) return;
@@ -35,8 +37,9 @@ export class Line {
       this.#on.state("connected");
       act(event.data);
     });
-    hear("snapshot", (data) => this.#on.snapshot(JSON.parse(data)));
-    hear("alert", (data) => this.#on.alert(JSON.parse(data)));
+    for (const name of ["snapshot", "alert", "alerts"]) {
+      if (this.#on[name] !== undefined) hear(name, (data) => this.#on[name](JSON.parse(data)));
+    }
     hear("beat", (data) => this.#on.clock(Number(data)));
     hear("leave", () => this.#on.leave());
     source.addEventListener("error", () => this.#lost(source));
@@ -48,7 +51,7 @@ export class Line {
     if (source.readyState !== EventSource.CLOSED) return;
     // The server gave an answer that was no stream: either the session has ended, or it is not well.
     try {
-      const answer = await fetch("/", { method: "GET", redirect: "manual", credentials: "same-origin" });
+      const answer = await fetch(location.pathname, { method: "GET", redirect: "manual", credentials: "same-origin" });
       if (answer.type === "opaqueredirect") {
         this.#on.leave();
         return;

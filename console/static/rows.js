@@ -1,12 +1,12 @@
-// One alert as a row, and as details. Everything that comes from outside is set as text, never as markup.
+// One alert as a row. Everything that comes from outside is set as text, never as markup.
 
-import { ageText, dayText, momentText, numberText, percentText, timeText, word } from "./words.js";
+import { ageText, dayText, desk, momentText, numberText, timeText, word } from "./words.js";
 
 const DAY_MS = 12 * 3600 * 1000;
-const rowTemplate = document.getElementById("row");
-const factsTemplate = document.getElementById("facts");
+const template = document.getElementById("row");
+export const clock = { offsetMs: 0, nowMs: () => Date.now() + clock.offsetMs };
 
-const set = (root, selector, text) => {
+export const set = (root, selector, text) => {
   const found = root.querySelector(selector);
   if (found.textContent !== text) found.textContent = text;
 };
@@ -15,7 +15,7 @@ export function plateText(pieces) {
   return pieces.map(([text]) => text).join("");
 }
 
-function fillPlate(element, pieces, country) {
+export function fillPlate(element, pieces, country) {
   const parts = [];
   if (country) {
     const band = document.createElement("span");
@@ -32,35 +32,46 @@ function fillPlate(element, pieces, country) {
   element.replaceChildren(...parts);
 }
 
-function fillPatch(box, id) {
+export function fillPatch(box, alert) {
+  box.classList.remove("has-image");
+  box.querySelector("img")?.remove();
+  if (!alert.has_patch) return;
   const image = new Image(128, 64);
-  image.loading = "lazy";
   image.alt = word("alert.patch");
-  image.addEventListener("error", () => image.remove());
+  image.addEventListener("error", () => { image.remove(); box.classList.remove("has-image"); });
   image.addEventListener("load", () => box.classList.add("has-image"));
-  image.src = `/alerts/${encodeURIComponent(id)}/patch.jpg`;
+  image.src = `/alerts/${encodeURIComponent(alert.id)}/patch.jpg`;
   box.append(image);
 }
 
+export function loadPatch(row) {
+  if (row.dataset.patch === "asked") return;
+  row.dataset.patch = "asked";
+  fillPatch(row.querySelector(".patch"), row.alert);
+}
+
 export function makeRow(alert) {
-  const row = rowTemplate.content.firstElementChild.cloneNode(true);
+  const row = template.content.firstElementChild.cloneNode(true);
   row.dataset.id = alert.id;
-  fillPatch(row.querySelector(".patch"), alert.id);
+  row.addEventListener("animationend", () => row.classList.remove("fresh"));
   fillRow(row, alert);
   return row;
 }
 
 export function fillRow(row, alert) {
+  row.alert = alert;
   row.dataset.priority = alert.priority;
   row.classList.toggle("done", alert.acknowledgement !== null);
-  row.setAttribute("aria-label", `${alert.priority_word}: ${plateText(alert.read)}, ${alert.list}, ${alert.camera}`);
+  row.setAttribute("aria-label", label(alert));
   set(row, ".priority", alert.priority_word);
   row.querySelector(".covert").hidden = !alert.covert;
   fillPlate(row.querySelector(".plate.read"), alert.read, alert.read_country);
   fillPlate(row.querySelector(".plate.listed"), alert.listed, alert.listed_country);
   row.classList.toggle("same", alert.same);
+  fillSure(row.querySelector(".sure"), alert);
   set(row, ".title", alert.list);
   set(row, ".category", alert.category_word);
+  row.querySelector(".category").dataset.category = alert.category;
   set(row, ".reason", alert.reason);
   set(row, ".legal", alert.legal_basis);
   row.querySelector(".reason").title = alert.reason;
@@ -76,9 +87,42 @@ export function fillRow(row, alert) {
   set(row, ".sightings", `${alert.sightings}${word("alert.sightings")}`);
   row.querySelector(".sightings").classList.toggle("many", alert.sightings > 1);
   fillVerdict(row, alert.acknowledgement);
+  fillClaim(row.querySelector(".claim"), alert);
+  row.classList.toggle("claimed", alert.claim !== null);
+  fillResponses(row.querySelector(".responses"), alert);
 }
 
-function fillVerdict(root, given) {
+function label(alert) {
+  const parts = [alert.priority_word, plateText(alert.read), alert.sure, alert.list, alert.camera];
+  if (alert.covert) parts.push(word("alert.covert"));
+  if (alert.acknowledgement !== null) parts.push(alert.acknowledgement.word);
+  if (alert.claim !== null) parts.push(`${word("alert.claimed")} ${alert.claim.by}`);
+  return parts.join(", ");
+}
+
+export function fillSure(element, alert) {
+  element.textContent = alert.sure;
+  element.title = alert.sure;
+  element.classList.toggle("doubt", alert.doubt);
+}
+
+export function fillClaim(element, alert) {
+  element.hidden = alert.claim === null;
+  if (alert.claim === null) return;
+  const mine = alert.claim.by === desk.user;
+  element.classList.toggle("mine", mine);
+  element.textContent = mine ? word("alert.mine") : `${word("alert.claimed")} ${alert.claim.by}`;
+}
+
+function fillResponses(element, alert) {
+  const last = alert.responses[alert.responses.length - 1];
+  const wrong = last === undefined && alert.trouble !== "";
+  element.hidden = last === undefined && !wrong;
+  element.classList.toggle("wrong", wrong);
+  element.textContent = last === undefined ? alert.trouble : `${last.word}: ${last.by}`;
+}
+
+export function fillVerdict(root, given) {
   const line = root.querySelector(".given");
   if (line !== null) {
     line.hidden = given === null;
@@ -94,57 +138,9 @@ function fillVerdict(root, given) {
   }
 }
 
-export function tick(row, alert, nowMs) {
-  const ageMs = nowMs - alert.captured_ms;
+export function tick(row, alert) {
+  const ageMs = clock.nowMs() - alert.captured_ms;
   set(row, ".age", ageText(ageMs));
   // A time alone says nothing about another day.
   set(row, ".time", ageMs > DAY_MS ? momentText(alert.captured_ms) : timeText(alert.captured_ms));
-}
-
-export function fillDetails(panel, alert) {
-  const writing = document.activeElement?.id === "note" ? document.activeElement.selectionStart : null;
-  const note = panel.querySelector("#note")?.value ?? "";
-  const kept = panel.dataset.id === alert.id;
-  panel.dataset.id = alert.id;
-  panel.dataset.priority = alert.priority;
-  panel.replaceChildren(factsTemplate.content.cloneNode(true));
-  set(panel, ".priority", alert.priority_word);
-  fillPlate(panel.querySelector(".plate.read"), alert.read, alert.read_country);
-  fillPatch(panel.querySelector(".patch"), alert.id);
-  const facts = panel.querySelector(".facts");
-  const add = (term, ...lines) => {
-    const shown = lines.filter((line) => line !== "" && line !== null && line !== undefined);
-    if (shown.length === 0) return;
-    const box = document.createElement("div");
-    const name = document.createElement("dt");
-    name.textContent = word(term);
-    box.append(name);
-    for (const line of shown) {
-      const value = document.createElement("dd");
-      value.textContent = line;
-      box.append(value);
-    }
-    facts.append(box);
-  };
-  const given = alert.acknowledgement;
-  add("details.verdict", given && `${given.word} ${word("alert.by")} ${given.by}, ${momentText(given.at_ms)}`, given?.note);
-  add("alert.reason", alert.reason);
-  add("details.list", `${alert.list} (${alert.category_word.toLowerCase()})`, alert.owner);
-  add("alert.legal", alert.legal_basis);
-  add("details.kind", `${alert.kind_word}, ${word("details.posterior")} ${percentText(alert.posterior)}`);
-  add("details.confidence", alert.confidence === null ? "" : percentText(alert.confidence));
-  add("details.sightings", ...alert.all_sightings.map(
-    (each) => `${momentText(each.captured_ms)} · ${each.camera}, ${each.municipality}`));
-  add("details.recipients", alert.recipients.join(", "));
-  add("details.trail", ...alert.trail.map((each) => `${each.word}: ${numberText(each.ms)} ms`));
-  add("details.source", alert.source);
-  add("details.snapshot", String(alert.snapshot_version));
-  fillVerdict(panel, given);
-  const field = panel.querySelector("#note");
-  if (!kept || field === null) return;
-  // A new sighting must not take the note from under the operator's hands.
-  field.value = note;
-  if (writing === null) return;
-  field.focus();
-  field.setSelectionRange(writing, writing);
 }

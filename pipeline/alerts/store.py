@@ -1,91 +1,63 @@
-"""Alerts, acknowledgements, users and the audit trail, in SQLite or PostgreSQL.
+"""The store of the desk: alerts, what people make of them, and all that follows, in SQLite or PostgreSQL.
 
 Who may see what is part of every query here, not of the pages: a covert alert comes back only for a viewer
-with the role ``covert`` or one whom its list names, and is as absent as one that never was for all others.
+with the role ``covert`` or one whom its list names, and is as absent as one that never was for all others
+(`pipeline.alerts.viewer`). That goes for counts, search, figures and the numbers of changes as well.
+
+`AlertStore` takes alerts in and gives them out; the rest of the desk is in its parts:
+
+| part | what it keeps |
+| --- | --- |
+| `AlertStore.claims` | who is handling which alert |
+| `AlertStore.units` | what units see and answer, and their sectors |
+| `AlertStore.search` | looking for alerts, filters and pages |
+| `AlertStore.figures` | the hand-over of a shift, statistics |
+| `AlertStore.reports`, `AlertStore.outbox` | information reports (RIR), and which of them must still leave |
+| `AlertStore.deliveries` | notifications to units |
+| `AlertStore.retention` | how long what is kept, and what was removed |
+| `AlertStore.trail` | the audit trail |
+| `AlertStore.users` | who may sign in |
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Self
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, event, insert, literal, or_, select, text, update
 from sqlalchemy import func as sql
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hotlists.entry import Handling
 from pipeline import telemetry
-from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS, AUDIT, COUNTER, METADATA, NAMED, USERS
-from pipeline.model import Alert, Hit, decode, encode
+from pipeline.alerts.claims import Claims
+from pipeline.alerts.database import Database
+from pipeline.alerts.deliveries import Deliveries
+from pipeline.alerts.figures import Figures
+from pipeline.alerts.outbox import Outbox
+from pipeline.alerts.reports import Reports, add_draft
+from pipeline.alerts.retention import Retention
+from pipeline.alerts.rows import (
+    COVERT_SCALE,
+    AlertRow,
+    UnknownAlertError,
+    Verdict,
+    changes_scale,
+    load,
+    visible,
+)
+from pipeline.alerts.search import Limits, Search
+from pipeline.alerts.tables import ALERTS, COUNTER, NAMED, PICTURES, SIGHTINGS
+from pipeline.alerts.trail import AuditLine, Deed, Trail
+from pipeline.alerts.units import Units
+from pipeline.alerts.users import User, Users
+from pipeline.alerts.viewer import COVERT_ROLE, Viewer, may_see
+from pipeline.model import Alert, Hit, RirDraft, decode, encode
+from pipeline.settings import Settings
 
-COVERT_ROLE: Final = "covert"
-BUSY_TIMEOUT_S: Final = 30
-
-
-class Verdict(StrEnum):
-    """What an operator says of an alert."""
-
-    CONFIRMED = "confirmed"
-    MISREAD = "misread"
-    NOT_CURRENT = "not_current"
-    NO_ACTION = "no_action"
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who is looking, and in which roles."""
-
-    name: str
-    roles: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """The latest verdict on an alert."""
-
-    verdict: Verdict
-    by: str
-    note: str
-    at_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRow:
-    """An alert (without its patch: `AlertStore.patch`), its latest change's number, and its verdict."""
-
-    seq: int
-    alert: Alert
-    acknowledgement: Acknowledgement | None
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Somebody who may sign in."""
-
-    name: str
-    password_hash: str
-    roles: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """Who did what to what, when, why and from where."""
-
-    at_ns: int
-    who: str
-    what: str
-    target: str
-    why: str
-    where: str
-
-
-class UnknownAlertError(LookupError):
-    """There is no such alert, or not for this viewer."""
+__all__ = ["COVERT_ROLE", "AlertRow", "AlertStore", "UnknownAlertError", "User", "Verdict", "Viewer"]
 
 
 class AlertStore:
@@ -98,67 +70,84 @@ class AlertStore:
     """
 
     def __init__(self, database_url: str) -> None:
-        options: dict[str, Any] = {}
-        self._sqlite = database_url.startswith("sqlite")
-        if self._sqlite:
-            options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
-        self._engine: AsyncEngine = create_async_engine(database_url, **options)
-        if self._sqlite:
-            _prepare_sqlite(self._engine)
+        self.database = Database(database_url)
+        self.claims = Claims(self.database)
+        self.deliveries = Deliveries(self.database)
+        self.deliveries = Deliveries(self.database)
+        self.figures = Figures(self.database)
+        self.outbox = Outbox(self.database)
+        self.reports = Reports(self.database)
+        self.trail = Trail(self.database)
+        self.retention = Retention(self.database, self.trail)
+        self.search = Search(self.database, self.trail)
+        self.units = Units(self.database)
+        self.users = Users(self.database)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Make the store that the settings name, with their limits on looking far back."""
+        store = cls(settings.database_url)
+        store.search.limits = Limits(settings.search_reason_after_days)
+        return store
 
     async def open(self) -> None:
-        """Create what is missing of the tables."""
-        async with self._engine.begin() as connection:
-            if not self._sqlite:
-                # Two workers that start together would both create; the second waits here.
-                await connection.execute(text("SELECT pg_advisory_xact_lock(5287)"))
-            await connection.run_sync(METADATA.create_all)
-            if (await connection.execute(select(COUNTER.c.seq))).first() is None:
-                await connection.execute(insert(COUNTER).values(id=1, seq=0))
+        """Create what is missing of the tables; see `Database.open`."""
+        await self.database.open()
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._engine.dispose()
+        await self.database.close()
 
-    async def record(self, alert: Alert) -> int:
+    async def record(self, alert: Alert, report: RirDraft | None = None) -> int:
         """Insert or replace an alert; return its change number. The same alert twice is one change.
 
-        The patch that was stored first stays.
+        The pictures that were stored first stay. A report that a new alert calls for goes into the outbox in the
+        same transaction.
         """
-        patch = alert.hit.read.patch
-        payload = encode(_without_patch(alert))
+        payload = encode(_without_pictures(alert))
         known = select(ALERTS.c.seq, ALERTS.c.payload).where(ALERTS.c.alert_id == alert.alert_id)
-        async with self._change() as (connection, take):
-            row = (await connection.execute(known)).first()
+        covert = alert.hit.entry.handling is Handling.COVERT
+        async with self.database.change() as change:
+            row = (await change.connection.execute(known)).first()
             if row is not None and row.payload == payload:
                 known_seq: int = row.seq
                 return known_seq
-            seq: int = await take()
-            values = {
-                "seq": seq,
+            numbers = await change.take(covert=covert)
+            values: dict[str, Any] = {
+                "seq": numbers.seq,
+                "open_seq": numbers.open_seq,
                 "payload": payload,
                 "last_seen_ns": max(sighting.captured_at_ns for sighting in alert.sightings),
             }
-            if row is not None:
-                await connection.execute(
+            if row is None:
+                await _insert(change.connection, alert, values)
+                await self._add_sightings(change.connection, alert, set())
+                if report is not None:
+                    named = alert.hit.entry.named_users
+                    await add_draft(change.connection, report, by="", named=named, leave=True)
+            else:
+                await change.connection.execute(
                     update(ALERTS).where(ALERTS.c.alert_id == alert.alert_id).values(**values)
                 )
-                return seq
-            await connection.execute(
-                insert(ALERTS).values(
-                    alert_id=alert.alert_id,
-                    patch=patch,
-                    covert=alert.hit.entry.handling is Handling.COVERT,
-                    entry_id=alert.hit.entry.entry_id,
-                    zone=alert.zone,
-                    created_at_ns=alert.created_at_ns,
-                    **values,
-                )
-            )
-            named = [{"alert_id": alert.alert_id, "user": name} for name in set(alert.hit.entry.named_users)]
-            if named:
-                await connection.execute(insert(NAMED), named)
-            return seq
+                before = {each.hit_id for each in decode(row.payload, Alert).sightings}
+                await self._add_sightings(change.connection, alert, before)
+            return numbers.seq
+
+    async def _add_sightings(self, connection: AsyncConnection, alert: Alert, known: set[str]) -> None:
+        rows = [
+            {
+                "hit_id": each.hit_id,
+                "alert_id": alert.alert_id,
+                "camera": each.camera,
+                "plate": each.plate,
+                "captured_at_ns": each.captured_at_ns,
+            }
+            for each in alert.sightings
+            if each.hit_id not in known
+        ]
+        if rows:
+            # A hit is counted once: what another alert counts already stays there.
+            await connection.execute(self.database.insert_new(SIGHTINGS), rows)
 
     async def open_alert(self, hit: Hit, window_ns: int) -> Alert | None:
         """Return the alert that `hit` is a sighting of: on its entry, in its zone, last seen within `window_ns`.
@@ -175,37 +164,62 @@ class AlertStore:
             .order_by(ALERTS.c.last_seen_ns.desc())
             .limit(1)
         )
-        async with self._engine.connect() as connection:
-            payload = (await connection.execute(query)).scalar()
-        return None if payload is None else decode(payload, Alert)
+        return await self._alert(query)
 
     async def with_hit(self, hit: Hit) -> Alert | None:
         """Return the alert that counts `hit` among its sightings already."""
-        query = select(ALERTS.c.payload).where(
-            ALERTS.c.entry_id == hit.entry.entry_id,
-            ALERTS.c.zone == hit.zone,
-            ALERTS.c.last_seen_ns >= hit.read.captured_at_ns,
+        return await self._alert(
+            select(ALERTS.c.payload)
+            .join(SIGHTINGS, SIGHTINGS.c.alert_id == ALERTS.c.alert_id)
+            .where(SIGHTINGS.c.hit_id == hit.hit_id)
         )
-        async with self._engine.connect() as connection:
-            for payload in (await connection.execute(query)).scalars():
-                alert = decode(payload, Alert)
-                if any(sighting.hit_id == hit.hit_id for sighting in alert.sightings):
-                    return alert
-        return None
+
+    async def _alert(self, query: Any) -> Alert | None:
+        async with self.database.read() as connection:
+            payload = (await connection.execute(query)).scalar()
+        return None if payload is None else decode(payload, Alert)
 
     async def changes_since(self, seq: int, *, user: Viewer, limit: int = 500) -> list[AlertRow]:
-        """Return the alerts changed after change number `seq`, in order of their latest change."""
-        query = _visible(user).where(ALERTS.c.seq > seq).order_by(ALERTS.c.seq).limit(limit)
-        return await self._rows(query)
+        """Return the alerts changed after change number `seq`, in order of their latest change.
 
-    async def latest(self, limit: int, user: Viewer) -> list[AlertRow]:
-        """Return the newest alerts, newest first."""
-        return await self._rows(_visible(user).order_by(ALERTS.c.created_at_ns.desc()).limit(limit))
+        `seq` is 0 or on the viewer's own scale, as every `AlertRow.seq` and `last_seq` of that viewer; one of the
+        other scale gives nothing (see `last_seq`).
+        """
+        async with self.database.read() as connection:
+            scale = await changes_scale(connection, user)
+            if seq > 0 and (seq >= COVERT_SCALE) is not scale.covert:
+                return []
+            column = scale.column
+            later = visible(user, scale).where(column > max(0, seq - scale.added))
+            return await load(connection, later.order_by(column).limit(limit))
 
-    async def last_seq(self) -> int:
-        """Return the number of the latest change; 0 when there is none."""
-        async with self._engine.connect() as connection:
-            return int((await connection.execute(select(COUNTER.c.seq))).scalar_one())
+    async def latest(self, limit: int, user: Viewer, *, before_ns: int | None = None) -> list[AlertRow]:
+        """Return the newest alerts, newest first; with `before_ns`, of those that were made before it.
+
+        None that is so old that looking at it needs a reason: `AlertStore.search` finds those.
+        """
+        async with self.database.read() as connection:
+            scale = await changes_scale(connection, user)
+            recent = ALERTS.c.created_at_ns >= self.search.free_from_ns()
+            newest = visible(user, scale).where(recent).order_by(ALERTS.c.created_at_ns.desc()).limit(limit)
+            if before_ns is not None:
+                newest = newest.where(ALERTS.c.created_at_ns < before_ns)
+            return await load(connection, newest)
+
+    async def last_seq(self, user: Viewer | None = None) -> int:
+        """Return the number of the latest change, 0 when there is none: that `user` could see, on their scale.
+
+        A viewer's scale changes when they get or lose sight of covert alerts. A number that is above `last_seq`,
+        or far below it, is one of the other scale: begin anew.
+
+        Without a user, count every change: what a watcher asks to learn that there is something new.
+        """
+        async with self.database.read() as connection:
+            row = (await connection.execute(select(COUNTER.c.seq, COUNTER.c.open_seq))).one()
+            if user is None:
+                return int(row.seq)
+            scale = await changes_scale(connection, user)
+            return int(row.seq if scale.covert else row.open_seq) + scale.added
 
     async def get(self, alert_id: str, user: Viewer) -> AlertRow:
         """Return one alert.
@@ -215,142 +229,138 @@ class AlertStore:
         UnknownAlertError
             There is none of that id, or `user` may not see it.
         """
-        rows = await self._rows(_visible(user).where(ALERTS.c.alert_id == alert_id))
+        async with self.database.read() as connection:
+            scale = await changes_scale(connection, user)
+            rows = await load(connection, visible(user, scale).where(ALERTS.c.alert_id == alert_id))
         if not rows:
             raise UnknownAlertError(alert_id)
         return rows[0]
 
     async def patch(self, alert_id: str, user: Viewer) -> bytes | None:
-        """Return the JPEG of an alert's plate, or None where there is none.
+        """Return the JPEG of an alert's plate, or None where there is none; see `picture`."""
+        return await self._picture(alert_id, "patch", user)
+
+    async def picture(self, alert_id: str, user: Viewer) -> bytes | None:
+        """Return the JPEG of an alert's vehicle, or None where there is none.
 
         Raises
         ------
         UnknownAlertError
             As `get`.
         """
-        query = select(ALERTS.c.patch).where(ALERTS.c.alert_id == alert_id, _may_see(user))
-        async with self._engine.connect() as connection:
+        return await self._picture(alert_id, "picture", user)
+
+    async def _picture(self, alert_id: str, kind: str, user: Viewer) -> bytes | None:
+        of_kind = (PICTURES.c.alert_id == ALERTS.c.alert_id) & (PICTURES.c.kind == kind)
+        query = (
+            select(PICTURES.c.content)
+            .select_from(ALERTS.outerjoin(PICTURES, of_kind))
+            .where(ALERTS.c.alert_id == alert_id, may_see(user))
+        )
+        async with self.database.read() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
             raise UnknownAlertError(alert_id)
-        patch: bytes | None = row.patch
-        return patch
+        content: bytes | None = row.content
+        return content
 
-    async def acknowledge(self, alert_id: str, verdict: Verdict, *, by: Viewer, note: str = "") -> AlertRow:
+    async def acknowledge(
+        self,
+        alert_id: str,
+        verdict: Verdict,
+        *,
+        by: Viewer,
+        note: str = "",
+        seen: int | None = None,
+        take_over: bool = False,
+    ) -> AlertRow:
         """Store a verdict; the alert changes, so every page hears of it.
+
+        Confirming an open alert releases it to the units; a later verdict that does not confirm takes that back.
+
+        Parameters
+        ----------
+        seen
+            `Acknowledgement.number` of the verdict that `by` looked at, 0 where there was none; None to overrule
+            whatever there is.
+        take_over
+            Give the verdict although somebody else is handling the alert.
 
         Raises
         ------
         UnknownAlertError
             As `get`.
+        ClaimedError
+            Somebody else is handling the alert.
+        OutdatedError
+            There has been another verdict since `seen`.
         """
-        async with self._change() as (connection, take):
-            seen = select(ALERTS.c.alert_id).where(ALERTS.c.alert_id == alert_id, _may_see(by))
-            if (await connection.execute(seen)).first() is None:
-                raise UnknownAlertError(alert_id)
-            await connection.execute(
-                insert(ACKNOWLEDGEMENTS).values(
-                    alert_id=alert_id, verdict=verdict.value, by=by.name, note=note, at_ns=telemetry.now_ns()
-                )
-            )
-            seq = await take()
-            await connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(seq=seq))
+        await self.claims.acknowledge(alert_id, verdict, by=by, note=note, seen=seen, take_over=take_over)
         return await self.get(alert_id, by)
 
     async def count(self) -> int:
         """Count all alerts, the covert ones too."""
-        async with self._engine.connect() as connection:
+        async with self.database.read() as connection:
             return int((await connection.execute(select(sql.count()).select_from(ALERTS))).scalar_one())
 
     async def audit(self, who: str, what: str, target: str, *, why: str = "", where: str = "") -> None:
-        """Add a line to the audit trail."""
-        async with self._engine.begin() as connection:
-            await connection.execute(
-                insert(AUDIT).values(
-                    at_ns=telemetry.now_ns(), who=who, what=what, target=target[:256], why=why, from_where=where
-                )
-            )
+        """Add a line to the audit trail; see `Trail.add`."""
+        await self.trail.add(Deed(who, what, target, why, where))
 
     async def audit_lines(self, limit: int = 1000) -> list[AuditLine]:
-        """Return the latest lines of the audit trail, newest first."""
-        query = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(limit)
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
-        return [AuditLine(row.at_ns, row.who, row.what, row.target, row.why, row.from_where) for row in rows]
+        """Return the latest lines of the audit trail, newest first, those on covert alerts too."""
+        return await self.trail.all_lines(limit)
 
     async def put_user(self, name: str, password_hash: str, roles: Iterable[str]) -> None:
         """Add a user, or replace their password and roles."""
-        values = {"password_hash": password_hash, "roles": " ".join(sorted(roles))}
-        try:
-            async with self._engine.begin() as connection:
-                await connection.execute(insert(USERS).values(name=name, **values))
-        except IntegrityError:
-            async with self._engine.begin() as connection:
-                await connection.execute(update(USERS).where(USERS.c.name == name).values(**values))
+        await self.users.put(name, password_hash, roles)
 
     async def get_user(self, name: str) -> User | None:
         """Return a user, or None."""
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(select(USERS).where(USERS.c.name == name))).first()
-        return None if row is None else User(row.name, row.password_hash, frozenset(row.roles.split()))
-
-    @asynccontextmanager
-    async def _change(self) -> AsyncIterator[tuple[AsyncConnection, Any]]:
-        """Open a transaction in which one change number may be taken; changes follow one another."""
-        async with self._engine.begin() as connection:
-            if not self._sqlite:
-                await connection.execute(select(COUNTER.c.seq).with_for_update())
-
-            async def take() -> int:
-                await connection.execute(update(COUNTER).values(seq=COUNTER.c.seq + 1))
-                return int((await connection.execute(select(COUNTER.c.seq))).scalar_one())
-
-            yield connection, take
-
-    async def _rows(self, query: Select[Any]) -> list[AlertRow]:
-        async with self._engine.connect() as connection:
-            alerts = (await connection.execute(query)).all()
-            ids = [row.alert_id for row in alerts]
-            verdicts = await connection.execute(
-                select(ACKNOWLEDGEMENTS)
-                .where(ACKNOWLEDGEMENTS.c.alert_id.in_(ids))
-                .order_by(ACKNOWLEDGEMENTS.c.id)
-            )
-            latest = {
-                row.alert_id: Acknowledgement(Verdict(row.verdict), row.by, row.note, row.at_ns)
-                for row in verdicts
-            }
-        return [AlertRow(row.seq, decode(row.payload, Alert), latest.get(row.alert_id)) for row in alerts]
+        return await self.users.get(name)
 
 
-def _may_see(user: Viewer) -> ColumnElement[bool]:
-    if COVERT_ROLE in user.roles:
-        return literal(True)
-    named = select(NAMED.c.alert_id).where(NAMED.c.user == user.name)
-    return or_(ALERTS.c.covert.is_(False), ALERTS.c.alert_id.in_(named))
+async def _insert(connection: AsyncConnection, alert: Alert, values: dict[str, Any]) -> None:
+    entry, read = alert.hit.entry, alert.hit.read
+    covert = entry.handling is Handling.COVERT
+    released = entry.notify_unconfirmed and not covert
+    pictures = {"patch": read.patch, "picture": read.picture}
+    await connection.execute(
+        insert(ALERTS).values(
+            alert_id=alert.alert_id,
+            covert=covert,
+            entry_id=entry.entry_id,
+            zone=alert.zone,
+            created_at_ns=alert.created_at_ns,
+            hotlist=entry.hotlist,
+            plate_listed=entry.plate,
+            category=entry.category.value,
+            priority=entry.priority.value,
+            priority_rank=entry.priority.rank,
+            released_at_ns=telemetry.now_ns() if released else None,
+            release_round=int(released),
+            has_patch=bool(read.patch),
+            has_picture=bool(read.picture),
+            **values,
+        )
+    )
+    named = [{"alert_id": alert.alert_id, "user": name} for name in set(entry.named_users)] if covert else []
+    if named:
+        await connection.execute(insert(NAMED), named)
+    kept = [
+        {
+            "alert_id": alert.alert_id,
+            "kind": kind,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "content": content,
+        }
+        for kind, content in pictures.items()
+        if content
+    ]
+    if kept:
+        await connection.execute(insert(PICTURES), kept)
 
 
-def _visible(user: Viewer) -> Select[Any]:
-    return select(ALERTS.c.alert_id, ALERTS.c.seq, ALERTS.c.payload).where(_may_see(user))
-
-
-def _without_patch(alert: Alert) -> Alert:
-    read = msgspec.structs.replace(alert.hit.read, patch=None)
+def _without_pictures(alert: Alert) -> Alert:
+    read = msgspec.structs.replace(alert.hit.read, patch=None, picture=None)
     return msgspec.structs.replace(alert, hit=msgspec.structs.replace(alert.hit, read=read))
-
-
-def _prepare_sqlite(engine: AsyncEngine) -> None:
-    """WAL, so that readers do not wait for the writer; and writers that queue up at BEGIN, not at COMMIT."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: Any, record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

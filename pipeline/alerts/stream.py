@@ -1,12 +1,12 @@
-"""The Faust application: ``lik.hits`` to alerts, with suppression, storage, ``lik.alerts`` and ``rir.intake``.
+"""The Faust application: ``lik.hits`` to alerts, with suppression, storage, and ``lik.alerts``.
 
 For each hit, in this order:
 
 1. find the open alert of the same entry, handling and zone: in the table, else in the store (it outlives the
    table);
 2. make a new alert, or add the sighting; a hit that is counted already changes nothing;
-3. store it;
-4. send the alert and, where one is due, the draft report; wait until Kafka has acknowledged both;
+3. store it, and in the same transaction, where one is due, the draft report in the outbox (`outbox`);
+4. send the alert; wait until Kafka has acknowledged it;
 5. remember the alert in the table; only then is the hit acknowledged.
 
 A fall in between means that the hit comes again; every id is derived, so nothing doubles.
@@ -104,15 +104,15 @@ class AlertStage:
         known = await self._store.with_hit(hit)
         if known is not None:
             # A replay; what follows from it may not have been sent before the fall.
-            await self._announce(known, hit, new=True)
+            await self._announce(known)
             telemetry.MESSAGES.labels("alerts", "replayed").inc()
             return
         alert = await self._open_alert(key, hit)
         new = alert is None
         alert = self._created(hit, taken_ns) if alert is None else _with_sighting(alert, hit)
-        await self._store.record(alert)
+        await self._store.record(alert, rir.draft(alert) if new else None)
         self._measure(hit, taken_ns)
-        await self._announce(alert, hit, new=new)
+        await self._announce(alert)
         self._remember(key, alert)
         telemetry.MESSAGES.labels("alerts", "alert" if new else "sighting").inc()
 
@@ -160,11 +160,8 @@ class AlertStage:
         taken = telemetry.stamped(hit.trail, Stamp.HIT_TAKEN, taken_ns)
         return telemetry.stamped(taken, Stamp.ALERT_STORED)
 
-    async def _announce(self, alert: Alert, hit: Hit, *, new: bool) -> None:
+    async def _announce(self, alert: Alert) -> None:
         await self._publisher.send(topics.ALERTS, alert, key=alert.alert_id)
-        report = rir.draft(alert) if new else None
-        if report is not None:
-            await self._publisher.send(topics.RIR, report, key=alert.alert_id)
         await self._publisher.flush()
 
 

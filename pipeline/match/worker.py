@@ -275,6 +275,7 @@ def _entry_ref(snapshot: Snapshot, row: int) -> EntryRef:
         priority=snapshot.priority_of(row),
         handling=snapshot.handling_of(row),
         named_users=hotlist.named_users,
+        notify_unconfirmed=hotlist.notify_unconfirmed,
     )
 
 

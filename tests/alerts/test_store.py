@@ -4,87 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
-import subprocess
+import random
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import update
 
 from hotlists.entry import Handling
+from pipeline.alerts.rows import COVERT_SCALE
 from pipeline.alerts.store import AlertStore, UnknownAlertError, Verdict, Viewer
-from pipeline.embedded import free_port
-from pipeline.model import Hit, Sighting
+from pipeline.alerts.tables import SCHEMA
+from pipeline.errors import ConfigurationError
+from pipeline.model import Alert, Hit, Sighting
+from tests.alerts.viewers import DETECTIVE, NAMED, OPERATOR, UNIT
 from tests.factories import JPEG, make_alert, make_hit, make_read
-
-OPERATOR = Viewer("an", frozenset({"operator"}))
-DETECTIVE = Viewer("bo", frozenset({"operator", "covert"}))
-NAMED = Viewer("cas", frozenset({"operator"}))
-
-
-def _postgres_bin() -> Path | None:
-    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
-        if (folder / "initdb").exists():
-            return folder
-    found = shutil.which("initdb")
-    return Path(found).parent if found else None
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL of the tests' own, with an empty database."""
-    given = os.environ.get("LIK_TEST_POSTGRES")
-    if given:
-        yield given
-        return
-    binaries = _postgres_bin()
-    if binaries is None:
-        pytest.skip("no PostgreSQL: neither LIK_TEST_POSTGRES nor initdb (Debian: postgresql)")
-    # PostgreSQL does not run as root.
-    user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
-    with tempfile.TemporaryDirectory(prefix="kruispunt-pg-") as name:
-        if user:
-            shutil.chown(name, "nobody", "nogroup")
-        port = free_port()
-        data = f"{name}/data"
-        command = [*user, str(binaries / "initdb"), "-D", data, "-U", "lik", "-A", "trust", "-N"]
-        subprocess.run(command, check=True, capture_output=True)
-        options = f"-p {port} -h 127.0.0.1 -k {name} -F"
-        control = [*user, str(binaries / "pg_ctl"), "-D", data, "-w"]
-        subprocess.run(
-            [*control, "-o", options, "-l", f"{name}/log", "start"], check=True, stdout=subprocess.DEVNULL
-        )
-        try:
-            yield f"postgresql+asyncpg://lik@127.0.0.1:{port}/postgres"
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AlertStore]:
-    """An open, empty store of each kind."""
-    if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'alerts.db'}"
-    else:
-        url = request.getfixturevalue("postgres_url")
-        await _drop_all(url)
-    opened = AlertStore(url)
-    await opened.open()
-    yield opened
-    await opened.close()
-
-
-async def _drop_all(url: str) -> None:
-    from pipeline.alerts.tables import METADATA
-
-    opened = AlertStore(url)
-    async with opened._engine.begin() as connection:
-        await connection.run_sync(METADATA.drop_all)
-    await opened.close()
 
 
 async def test_an_alert_comes_back_without_its_patch_and_the_patch_alone(store: AlertStore) -> None:
@@ -147,10 +82,10 @@ async def test_a_verdict_is_a_change_and_the_latest_counts(store: AlertStore) ->
     alert = make_alert()
     seq = await store.record(alert)
     await store.acknowledge(alert.alert_id, Verdict.CONFIRMED, by=OPERATOR)
-    row = await store.acknowledge(alert.alert_id, Verdict.MISREAD, by=DETECTIVE, note="8 is B")
+    row = await store.acknowledge(alert.alert_id, Verdict.MISREAD, by=NAMED, note="8 is B")
     assert row.seq == seq + 2
     assert row.acknowledgement is not None
-    assert (row.acknowledgement.verdict, row.acknowledgement.by) == (Verdict.MISREAD, "bo")
+    assert (row.acknowledgement.verdict, row.acknowledgement.by) == (Verdict.MISREAD, "cas")
     assert row.acknowledgement.note == "8 is B"
     (listed,) = await store.changes_since(seq, user=OPERATOR)
     assert listed.acknowledgement == row.acknowledgement
@@ -210,4 +145,121 @@ async def test_two_processes_write_to_one_sqlite(tmp_path: Path) -> None:
     store = AlertStore(url)
     await store.open()
     assert await store.last_seq() == 50
+    await store.close()
+
+
+async def test_both_pictures_come_back_to_those_who_see_the_alert(store: AlertStore) -> None:
+    alert = make_alert(read=make_read(patch=JPEG, picture=JPEG + b"vehicle"))
+    await store.record(alert)
+    row = await store.get(alert.alert_id, OPERATOR)
+    assert (row.has_patch, row.has_picture) == (True, True)
+    assert (row.alert.hit.read.patch, row.alert.hit.read.picture) == (None, None)
+    assert await store.picture(alert.alert_id, OPERATOR) == JPEG + b"vehicle"
+    with pytest.raises(UnknownAlertError):
+        await store.picture(alert.alert_id, UNIT)
+    without = make_alert("2XYZ789")
+    await store.record(without)
+    assert await store.picture(without.alert_id, OPERATOR) is None
+
+
+async def test_a_hit_that_a_long_alert_leaves_out_of_its_message_is_still_known(store: AlertStore) -> None:
+    alert = make_alert()
+    await store.record(alert)
+    later = Sighting(hit_id="h2", camera="cam-2", captured_at_ns=alert.created_at_ns + 5, plate="1ABC123")
+    await store.record(msgspec.structs.replace(alert, sightings=[*alert.sightings, later], sighting_count=2))
+    last = Sighting(hit_id="h3", camera="cam-2", captured_at_ns=alert.created_at_ns + 9, plate="1ABC123")
+    await store.record(msgspec.structs.replace(alert, sightings=[alert.sightings[0], last], sighting_count=3))
+    known = await store.with_hit(msgspec.structs.replace(alert.hit, hit_id="h2"))
+    assert known is not None
+    assert known.sighting_count == 3
+
+
+def _history(seed: int) -> list[tuple[str, Alert]]:
+    """Make a random history of open and covert alerts, each a name and what to do with it."""
+    chance = random.Random(seed)
+    found: list[tuple[str, Alert]] = []
+    for number in range(12):
+        covert = chance.random() < 0.5
+        handling = Handling.COVERT if covert else Handling.OPEN
+        alert = make_alert(f"1ABC{number:03d}", handling=handling, named_users=("cas",) if covert else ())
+        found.append(("record", alert))
+        if chance.random() < 0.7:
+            found.append(("claim", alert))
+        if chance.random() < 0.7:
+            found.append(("acknowledge", alert))
+    return found
+
+
+async def _play(store: AlertStore, history: list[tuple[str, Alert]], *, covert_too: bool) -> None:
+    for what, alert in history:
+        covert = alert.hit.entry.handling is Handling.COVERT
+        if covert and not covert_too:
+            continue
+        by = DETECTIVE if covert else OPERATOR
+        if what == "record":
+            await store.record(alert)
+        elif what == "claim":
+            await store.claims.claim(alert.alert_id, by)
+        else:
+            await store.acknowledge(alert.alert_id, Verdict.CONFIRMED, by=by)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_number_tells_an_operator_that_there_are_covert_alerts(tmp_path: Path, seed: int) -> None:
+    history = _history(seed)
+    seen = []
+    for name, covert_too in (("with", True), ("without", False)):
+        store = AlertStore(f"sqlite+aiosqlite:///{tmp_path / name}.db")
+        await store.open()
+        await _play(store, history, covert_too=covert_too)
+        rows = [
+            msgspec.structs.asdict(row.alert) | {"seq": row.seq, "verdict": row.acknowledgement is not None}
+            for row in await store.changes_since(0, user=OPERATOR)
+        ]
+        seen.append((await store.last_seq(OPERATOR), rows))
+        await store.close()
+    assert seen[0] == seen[1]
+
+
+async def test_who_comes_to_see_covert_alerts_counts_on_another_scale(store: AlertStore) -> None:
+    await store.record(make_alert())
+    before = await store.last_seq(NAMED)
+    await store.record(make_alert("2XYZ789", handling=Handling.COVERT, named_users=("cas",)))
+    after = await store.last_seq(NAMED)
+    assert (before, after) == (1, COVERT_SCALE + 2)
+    assert await store.last_seq(OPERATOR) == 1
+    # A number of the one scale is none of the other: neither is taken for how far somebody has read.
+    assert await store.changes_since(before, user=NAMED) == []
+    assert await store.changes_since(after, user=OPERATOR) == []
+    assert [row.seq for row in await store.changes_since(0, user=NAMED)] == [COVERT_SCALE + 1, COVERT_SCALE + 2]
+
+
+async def test_a_role_that_is_not_for_the_desk_sees_nothing(store: AlertStore) -> None:
+    covert = make_alert("2XYZ789", handling=Handling.COVERT, named_users=("gust", "ploeg-1"))
+    await store.record(covert)
+    await store.record(make_alert())
+    for roles in ({"engineer"}, {"unit"}, set()):
+        for name in ("gust", "ploeg-1"):
+            assert await store.latest(10, Viewer(name, frozenset(roles))) == []
+
+
+async def test_tables_of_another_version_are_not_touched(tmp_path: Path) -> None:
+    store = AlertStore(f"sqlite+aiosqlite:///{tmp_path / 'old.db'}")
+    await store.open()
+    async with store.database.write() as connection:
+        await connection.execute(update(SCHEMA).values(version=99))
+    with pytest.raises(ConfigurationError, match=r"version 99.*LIK_DATABASE_URL"):
+        await store.open()
+    await store.close()
+
+
+async def test_a_reader_does_not_wait_for_the_writer(tmp_path: Path) -> None:
+    store = AlertStore(f"sqlite+aiosqlite:///{tmp_path / 'alerts.db'}")
+    await store.open()
+    await store.record(make_alert())
+    async with store.database.change() as change:
+        await change.take(covert=False)
+        # The writer has not committed; a reader sees the state before it, at once.
+        assert await asyncio.wait_for(store.last_seq(), 5) == 1
+    assert await store.last_seq() == 2
     await store.close()

@@ -6,7 +6,7 @@ import msgspec
 
 from hotlists.entry import Handling
 from pipeline import topics
-from pipeline.alerts import stream
+from pipeline.alerts import desk, stream
 from pipeline.alerts.store import AlertStore, Viewer
 from pipeline.model import Alert, Hit, Reject, RirDraft, decode
 from pipeline.settings import Settings
@@ -51,11 +51,20 @@ async def test_hits_become_alerts(broker: BrokerUnderTest, make_settings: MakeSe
     covert = hit_at(10, "2XYZ789", hotlist="recherche", handling=Handling.COVERT)
     store = AlertStore(settings.database_url)
     await store.open()
-    async with Publisher(settings) as publisher, running(stream.run, settings):
+    async with (
+        Publisher(settings) as publisher,
+        running(stream.run, settings),
+        running(desk.run, settings),
+    ):
         await _send(publisher, first, again)
         await publisher.send_bytes(topics.HITS, b"\xff garbage", key="x")
         await _send(publisher, covert, later, first, again)
         await _drained(settings)
+
+        async def left() -> bool:
+            return await store.outbox.waiting() == 0
+
+        await until(left, "every report leaves the outbox")
 
     rows = {row.alert.hit.hit_id: row.alert for row in await store.latest(10, ALL)}
     assert set(rows) == {first.hit_id, later.hit_id, covert.hit_id}

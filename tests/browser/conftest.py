@@ -1,13 +1,35 @@
-"""A real Chromium, and a page of it per test."""
+"""A real Chromium, a page of it per test, and the desk that it looks at."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from console.app import run
+from pipeline.alerts.store import AlertStore
+from pipeline.embedded import free_port
+from pipeline.settings import Settings
+from tests.conftest import MakeSettings, running
+from tests.console.conftest import PASSWORD, password_hash
+
+__all__ = ["password_hash"]
+
+PEOPLE = {
+    "operator": ["operator"],
+    "tweede": ["operator"],
+    "named": ["operator"],
+    "recherche": ["operator", "covert"],
+    "ops": ["ops"],
+    "chief": ["chief", "ops"],
+    "auditor": ["auditor"],
+    "engineer": ["engineer"],
+    "alfa": ["unit"],
+}
 
 CHROMIUM = os.environ.get("LIK_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -49,4 +71,56 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     )
     yield opened
     await context.close()
+    assert not wrong, wrong
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A console that runs on a real store with somebody of every role, without a broker."""
+
+    settings: Settings
+    store: AlertStore
+    open: Callable[..., Awaitable[Page]]
+    """Open a page for somebody: ``open(name, path, theme=, size=)``; None for nobody."""
+
+    @property
+    def url(self) -> str:
+        """Address of the console, without a slash at its end."""
+        return f"http://127.0.0.1:{self.settings.console_port}"
+
+
+@pytest.fixture
+async def desk(
+    browser: Browser, make_settings: MakeSettings, redis_url: str, password_hash: str
+) -> AsyncIterator[Desk]:
+    """A running console; what goes wrong in a page's script fails the test."""
+    settings = make_settings(kafka_bootstrap="127.0.0.1:9", redis_url=redis_url, console_port=free_port())
+    store = AlertStore.of(settings)
+    await store.open()
+    for name, roles in PEOPLE.items():
+        await store.put_user(name, password_hash, roles)
+    wrong: list[str] = []
+
+    async def open_page(
+        name: str | None, path: str = "/", *, theme: str = "dark", size: tuple[int, int] = (1366, 768)
+    ) -> Page:
+        context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="nl-BE")
+        await context.add_cookies([{"name": "theme", "value": theme, "url": desk.url}])
+        page = await context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        if name is not None:
+            form = {"username": name, "password": PASSWORD}
+            answer = await context.request.post(f"{desk.url}/sign-in", form=form, max_redirects=0)
+            assert answer.status == 303
+        await page.goto(desk.url + path)
+        if await page.locator("#connection").count():
+            await expect(page.locator("#connection")).to_have_attribute("data-state", "connected")
+        return page
+
+    desk = Desk(settings, store, open_page)
+    async with running(run, settings):
+        yield desk
+        for context in browser.contexts:
+            await context.close()
+    await store.close()
     assert not wrong, wrong

@@ -118,7 +118,7 @@ async def test_newest_on_top_and_the_keys_move(page: Page, settings: Settings, s
         await page.keyboard.press("3")
         assert (await judged(store, newest[1])).acknowledgement is not None
         await page.get_by_role("button", name="Te behandelen").click()
-        await expect(page.locator("li.alert:visible")).to_have_count(3)
+        await expect(rows).to_have_count(3)
 
 
 async def test_script_in_a_reason_is_text(page: Page, settings: Settings, store: AlertStore) -> None:
@@ -129,7 +129,7 @@ async def test_script_in_a_reason_is_text(page: Page, settings: Settings, store:
         await expect(page.locator("li.alert .reason")).to_have_text(bad)
         await page.keyboard.press("j")
         await page.keyboard.press("Enter")
-        await expect(page.locator("#details .facts")).to_contain_text(bad)
+        await expect(page.locator("#details")).to_contain_text(bad)
         assert await page.locator("li.alert script, #details script, img[src=x]").count() == 0
         await expect(page).to_have_title("(1) Meldingen · Kruispunt")
 
@@ -153,7 +153,7 @@ async def test_details_and_a_note(page: Page, settings: Settings, store: AlertSt
         # A sighting that comes in meanwhile leaves the note, and the cursor, where they were.
         await store.record(make_alert(1, sightings=3, priority=Priority.CRITICAL))
         await expect(page.locator("li.alert .sightings")).to_have_text("3× gezien")
-        await expect(details.locator(".facts")).to_contain_text("N9 Stadhuis")
+        await expect(details).to_contain_text("N9 Stadhuis")
         await expect(details.locator("textarea")).to_be_focused()
         await expect(details.locator("textarea")).to_have_value("om 14 u getakeld")
         await page.keyboard.press("Escape")
@@ -162,6 +162,13 @@ async def test_details_and_a_note(page: Page, settings: Settings, store: AlertSt
         await page.keyboard.press("Enter")
         await details.locator("textarea").fill("om 14 u getakeld")
         await details.get_by_role("button", name="Bevestigd").click()
+        # Units will be told: the operator looks with their own eyes first.
+        await expect(page.locator("#confirm")).to_contain_text("met het oog")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#confirm")).to_be_hidden()
+        assert (await store.get(alert.alert_id, SEES_ALL)).acknowledgement is None
+        await details.get_by_role("button", name="Bevestigd").click()
+        await page.keyboard.press("Enter")
         stored = await judged(store, alert.alert_id)
         assert stored.acknowledgement is not None
         assert stored.acknowledgement.note == "om 14 u getakeld"

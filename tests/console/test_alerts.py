@@ -210,7 +210,7 @@ async def test_metrics_hold_no_plate(app: FastAPI, signed_in: SignIn, store: Ale
 
 async def test_a_store_that_is_away_is_a_plain_answer(app: FastAPI, signed_in: SignIn, store: AlertStore) -> None:
     async with signed_in("operator") as client:
-        engine = store._engine
+        engine = store.database.engine
         async with engine.begin() as connection:
             await connection.exec_driver_sql("DROP TABLE users")
         answer = await client.get("/alerts/x")

@@ -28,7 +28,7 @@ async def test_the_right_password_opens_the_live_page(signed_in: SignIn, store: 
     async with signed_in("operator") as client:
         page = await client.get("/")
         assert page.status_code == 200
-        assert '<html lang="nl-BE">' in page.text
+        assert '<html lang="nl-BE" data-theme="dark">' in page.text
         assert (await client.get("/sign-in")).headers["location"] == "/"
     assert [(line.who, line.what) for line in await store.audit_lines()] == [
         ("operator", "page.view"),
@@ -119,7 +119,8 @@ async def test_a_new_password_ends_the_sessions_of_the_old(signed_in: SignIn, st
 
 async def test_a_role_without_alerts_gets_a_plain_page(signed_in: SignIn) -> None:
     async with signed_in("engineer") as client:
-        page = await client.get("/")
+        assert (await client.get("/")).headers["location"] == "/statistics"
+        page = await client.get("/search")
         assert page.status_code == 403
         assert "geen toegang" in page.text
 

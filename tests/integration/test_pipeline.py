@@ -18,6 +18,7 @@ import pytest
 from console import app as console
 from hotlists.entry import Handling
 from pipeline import demo, topics
+from pipeline.alerts import desk as desk_worker
 from pipeline.alerts import stream
 from pipeline.alerts.store import AlertStore
 from pipeline.cameras import load_cameras
@@ -75,7 +76,7 @@ async def desk(broker: BrokerUnderTest, make_settings: MakeSettings, redis_url: 
         await asyncio.gather(
             *(
                 stack.enter_async_context(running(module.run, settings))
-                for module in (match, stream, ocr, gateway, console)
+                for module in (match, stream, desk_worker, ocr, gateway, console)
             )
         )
         url = f"http://127.0.0.1:{settings.console_port}"
@@ -118,6 +119,10 @@ async def test_the_recording_becomes_its_alerts(desk: Desk) -> None:
     # What stands before a camera, or comes back, is one alert that counts.
     assert any(each.sighting_count > 1 for each in alerts)
 
+    async def left() -> bool:
+        return await desk.store.outbox.waiting() == 0
+
+    await until(left, "every report leaves the outbox")
     reports = {decode(record.value, RirDraft).alert_id for record in await _all(desk.settings, topics.RIR)}
     assert reports == {each.alert_id for each in alerts if "rir" in each.recipients}
     assert {each.alert_id for each in covert} <= reports

@@ -1,0 +1,146 @@
+"""Claims and verdicts: two operators never handle the same alert unknowingly.
+
+A claim holds for `CLAIM_S` and is renewed by claiming again. While somebody holds it, another's verdict is refused
+unless they take over in so many words; an alert that nobody claimed takes a verdict at once, so that one key is
+enough at night. A verdict ends the claim. A page that says which verdict it showed (`seen`) is refused when there
+has been another one since.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import func as sql
+from sqlalchemy import insert, select, update
+
+from pipeline import telemetry
+from pipeline.alerts import reports
+from pipeline.alerts.database import Change, Database
+from pipeline.alerts.rows import Claim, UnknownAlertError, Verdict, live_claim
+from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS
+from pipeline.alerts.viewer import Viewer, may_see
+from pipeline.model import Alert, decode
+
+CLAIM_S: Final = 300
+"""How long a claim holds without being renewed: an operator who is called away must not keep an alert for ever."""
+
+
+class ClaimedError(Exception):
+    """Somebody else is handling this alert."""
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(f"{claim.by} is handling this alert")
+        self.claim = claim
+
+
+class OutdatedError(Exception):
+    """There has been a verdict since the one that was looked at."""
+
+
+class Claims:
+    """Who handles which alert, and what they say of it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, alert_id: str, by: Viewer, *, take_over: bool = False) -> Claim:
+        """Take an alert in hand, or renew one's claim; a new holder is a change that every page hears of.
+
+        Raises
+        ------
+        UnknownAlertError
+            There is none of that id, or `by` may not see it.
+        ClaimedError
+            Somebody else holds it, and `take_over` is not given.
+        """
+        async with self._database.change() as change:
+            row = await _state(change, alert_id, by)
+            now_ns = telemetry.now_ns()
+            held = live_claim(row.claimed_by, row.claimed_until_ns, now_ns)
+            if held is not None and held.by != by.name and not take_over:
+                raise ClaimedError(held)
+            claim = Claim(by.name, now_ns + int(CLAIM_S * 1e9))
+            values: dict[str, Any] = {"claimed_by": claim.by, "claimed_until_ns": claim.until_ns}
+            if held is None or held.by != by.name:
+                values |= await _numbers(change, row.covert)
+            await change.connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(**values))
+        return claim
+
+    async def release(self, alert_id: str, by: Viewer) -> None:
+        """Give up one's claim; without one, nothing changes.
+
+        Raises
+        ------
+        UnknownAlertError
+            As `claim`.
+        """
+        async with self._database.change() as change:
+            row = await _state(change, alert_id, by)
+            if row.claimed_by != by.name:
+                return
+            values = {"claimed_by": None, "claimed_until_ns": None, **await _numbers(change, row.covert)}
+            await change.connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(**values))
+
+    async def acknowledge(
+        self, alert_id: str, verdict: Verdict, *, by: Viewer, note: str, seen: int | None, take_over: bool
+    ) -> None:
+        """Store a verdict; see `AlertStore.acknowledge`."""
+        async with self._database.change() as change:
+            row = await _state(change, alert_id, by)
+            now_ns = telemetry.now_ns()
+            held = live_claim(row.claimed_by, row.claimed_until_ns, now_ns)
+            if held is not None and held.by != by.name and not take_over:
+                raise ClaimedError(held)
+            count = select(sql.count()).where(ACKNOWLEDGEMENTS.c.alert_id == alert_id)
+            given = int((await change.connection.execute(count)).scalar_one())
+            if seen is not None and given > seen:
+                raise OutdatedError(alert_id)
+            await change.connection.execute(
+                insert(ACKNOWLEDGEMENTS).values(
+                    alert_id=alert_id, number=given + 1, verdict=verdict.value, by=by.name, note=note, at_ns=now_ns
+                )
+            )
+            values = {
+                "verdict": verdict.value,
+                "verdict_at_ns": now_ns,
+                "claimed_by": None,
+                "claimed_until_ns": None,
+                **_release(row, verdict, now_ns),
+                **await _numbers(change, row.covert),
+            }
+            await change.connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(**values))
+            if verdict is Verdict.CONFIRMED:
+                await reports.draft_stored(change.connection, decode(row.payload, Alert), by=by.name)
+
+
+def _release(row: Any, verdict: Verdict, now_ns: int) -> dict[str, Any]:
+    """Say what a verdict does to the units' view: confirmed shows the alert, any other takes it back."""
+    if row.covert:
+        return {}
+    shown = row.released_at_ns is not None and row.withdrawn_at_ns is None
+    if verdict is Verdict.CONFIRMED and not shown:
+        return {"released_at_ns": now_ns, "withdrawn_at_ns": None, "release_round": row.release_round + 1}
+    if verdict is not Verdict.CONFIRMED and shown:
+        return {"withdrawn_at_ns": now_ns}
+    return {}
+
+
+async def _state(change: Change, alert_id: str, by: Viewer) -> Any:
+    query = select(
+        ALERTS.c.covert,
+        ALERTS.c.claimed_by,
+        ALERTS.c.claimed_until_ns,
+        ALERTS.c.released_at_ns,
+        ALERTS.c.withdrawn_at_ns,
+        ALERTS.c.release_round,
+        ALERTS.c.payload,
+    ).where(ALERTS.c.alert_id == alert_id, may_see(by))
+    row = (await change.connection.execute(query)).first()
+    if row is None:
+        raise UnknownAlertError(alert_id)
+    return row
+
+
+async def _numbers(change: Change, covert: bool) -> dict[str, Any]:
+    numbers = await change.take(covert=covert)
+    return {"seq": numbers.seq, "open_seq": numbers.open_seq}

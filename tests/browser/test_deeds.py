@@ -1,0 +1,170 @@
+"""What operators and units do to an alert, and that each sees at once what the other did."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from hotlists.entry import Handling, Priority
+from pipeline.alerts.store import Verdict, Viewer
+from tests.browser.conftest import Desk
+from tests.conftest import until
+from tests.console.samples import make_alert, picture
+
+pytestmark = pytest.mark.browser
+
+SEES_ALL = Viewer("test", frozenset({"covert"}))
+
+
+async def verdict_of(desk: Desk, alert_id: str) -> Verdict | None:
+    row = await desk.store.get(alert_id, SEES_ALL)
+    return None if row.acknowledgement is None else row.acknowledgement.verdict
+
+
+async def choose_first(page: Page) -> None:
+    await expect(page.locator("li.alert")).not_to_have_count(0)
+    await page.keyboard.press("j")
+
+
+async def test_a_claim_is_seen_by_the_other_and_kept_from_them(desk: Desk) -> None:
+    alert = make_alert(1)
+    await desk.store.record(alert)
+    mine, other = await desk.open("operator"), await desk.open("tweede")
+    await choose_first(mine)
+    await mine.keyboard.press("c")
+    await expect(mine.locator("li.alert .claim")).to_have_text("bij mij")
+    await expect(other.locator("li.alert .claim")).to_have_text("bij operator")
+    await choose_first(other)
+    await other.keyboard.press("2")
+    await expect(other.locator("#take-over")).to_contain_text("operator behandelt deze melding")
+    await other.keyboard.press("Escape")
+    assert await verdict_of(desk, alert.alert_id) is None
+    await other.keyboard.press("2")
+    await other.keyboard.press("Enter")
+    await expect(mine.locator("li.alert .given")).to_contain_text("Misgelezen door tweede")
+    assert await verdict_of(desk, alert.alert_id) is Verdict.MISREAD
+
+
+async def test_a_verdict_on_what_changed_meanwhile_is_asked_again(desk: Desk) -> None:
+    alert = make_alert(1)
+    await desk.store.record(alert)
+    page = await desk.open("operator")
+    await choose_first(page)
+    # The page is held up: it does not hear of the verdict that another gives.
+    await page.evaluate("window.stop()")
+    await page.route("**/alerts/stream*", lambda route: route.abort())
+    await desk.store.acknowledge(alert.alert_id, Verdict.NOT_CURRENT, by=Viewer("tweede", frozenset({"operator"})))
+    await page.keyboard.press("2")
+    await expect(page.locator("#toast, li.alert .given >> visible=true").first).to_be_visible()
+    assert await verdict_of(desk, alert.alert_id) is Verdict.NOT_CURRENT
+
+
+async def test_units_are_told_only_after_a_look_and_their_answer_is_seen(desk: Desk) -> None:
+    alert = make_alert(1, read="1ABC128", listed="1ABC123", patch=picture("1ABC128"), priority=Priority.CRITICAL)
+    await desk.store.record(alert)
+    await desk.store.record(make_alert(2, handling=Handling.COVERT))
+    unit = await desk.open("alfa", "/unit", size=(390, 844))
+    await expect(unit.locator("#empty")).to_be_visible()
+    desk_page = await desk.open("operator")
+    await choose_first(desk_page)
+    await desk_page.keyboard.press("1")
+    await expect(desk_page.locator("#confirm")).to_contain_text("waarschijnlijk misgelezen: 8/3?")
+    await expect(desk_page.locator("#confirm .patch")).to_have_class("patch has-image")
+    await expect(unit.locator(".card-alert")).to_have_count(0)
+    await desk_page.keyboard.press("Enter")
+    card = unit.locator(".card-alert")
+    await expect(card).to_have_count(1)
+    await expect(card.locator(".plate")).to_contain_text("1-ABC-123")
+    await expect(card.locator(".standing")).to_have_text("Bevestigd door het LIK")
+    await expect(unit.locator("#announcer")).to_contain_text("Nieuwe opdracht")
+    for name in ("Onderweg", "Gezien", "Niet gevonden"):
+        box = await card.get_by_role("button", name=name).bounding_box()
+        assert box is not None
+        # For a thumb, and within its reach: all of it in sight without scrolling.
+        assert min(box["width"], box["height"]) >= 44
+        assert box["y"] + box["height"] <= 844
+    await card.get_by_role("button", name="Onderweg").click()
+    await expect(desk_page.locator("li.alert .responses")).to_have_text("Onderweg: alfa")
+    await expect(card.locator(".told")).to_contain_text("alfa: Onderweg")
+
+    await desk_page.keyboard.press("2")
+    await expect(card.locator(".standing")).to_have_text("INGETROKKEN: niets doen")
+    await expect(card.get_by_role("button", name="Onderweg")).to_be_hidden()
+
+
+async def test_a_list_may_say_that_units_are_told_at_once(desk: Desk) -> None:
+    alert = make_alert(1, notify_unconfirmed=True)
+    await desk.store.record(alert)
+    unit = await desk.open("alfa", "/unit", size=(390, 844))
+    await expect(unit.locator(".standing")).to_contain_text("Niet bevestigd door het LIK")
+    page = await desk.open("operator")
+    await choose_first(page)
+    await page.keyboard.press("1")
+    # They know already: there is nothing to ask.
+    await expect(page.locator("li.alert .given")).to_contain_text("Bevestigd door operator")
+    await expect(unit.locator(".standing")).to_have_text("Bevestigd door het LIK")
+
+
+async def test_the_map_draws_the_way_that_a_vehicle_went(desk: Desk) -> None:
+    alert = make_alert(1, sightings=3)
+    cameras = ("cam-3", "cam-1", "cam-2")
+    moved = [
+        type(each)(hit_id=each.hit_id, camera=camera, captured_at_ns=each.captured_at_ns, plate=each.plate)
+        for each, camera in zip(alert.sightings, cameras, strict=True)
+    ]
+    await desk.store.record(type(alert)(**{**_fields(alert), "sightings": moved}))
+    page = await desk.open("operator")
+    loaded = await page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)")
+    assert not any(name.endswith("map.js") for name in loaded)
+    await choose_first(page)
+    await page.keyboard.press("m")
+    drawing = page.locator(".map-drawing")
+    await expect(drawing.locator(".track")).to_have_count(2)
+    await expect(drawing.locator(".arrow")).to_have_count(2)
+    await expect(drawing.locator(".sighting")).to_have_count(3)
+    await expect(drawing.locator(".sighting.last")).to_contain_text("3")
+    await expect(drawing).to_have_attribute(
+        "aria-label", "Kaart met 3 camera’s en 3 waarneming(en); de laatste bij N9 Brug"
+    )
+    await page.get_by_role("button", name="Inzoomen").click()
+    await page.keyboard.press("m")
+    await expect(page.locator("#details .map")).to_be_hidden()
+
+
+async def test_a_report_is_made_from_an_alert_edited_and_sent(desk: Desk) -> None:
+    await desk.store.record(make_alert(1, patch=picture("1ABC123")))
+    page = await desk.open("operator")
+    await choose_first(page)
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Informatierapport").click()
+    await expect(page.locator("h1")).to_contain_text("Ontwerp")
+    await page.fill("#purpose", "Opsporing van het gestolen voertuig")
+    await page.select_option("#source_evaluation", "B")
+    await page.get_by_role("button", name="Bewaren").click()
+    await expect(page.locator(".done-well")).to_have_text("Bewaard als nieuwe versie.")
+    await expect(page.locator("#purpose")).to_have_value("Opsporing van het gestolen voertuig")
+    await page.get_by_role("button", name="Verzenden").click()
+    await expect(page.locator("h1")).to_contain_text("Wacht op verzending")
+    await expect(page.locator("#purpose")).not_to_be_editable()
+
+    async def queued() -> bool:
+        return bool(await desk.store.reports.all(SEES_ALL))
+
+    await until(queued, "the report is in the store")
+
+
+async def test_a_search_opens_what_it_finds(desk: Desk) -> None:
+    await desk.store.record(make_alert(1, read="1ABC123"))
+    await desk.store.record(make_alert(2, read="2XYZ999"))
+    page = await desk.open("operator")
+    await page.keyboard.press("/")
+    await page.fill("#plate", "1abc*")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    assert "1abc" not in page.url.lower()
+    await page.get_by_role("link", name="Openen").click()
+    await expect(page.locator("#details")).to_contain_text("1-ABC-123")
+
+
+def _fields(alert: object) -> dict[str, object]:
+    return {name: getattr(alert, name) for name in type(alert).__struct_fields__}  # type: ignore[attr-defined]
