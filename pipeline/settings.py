@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     )
     console_tiles: str = Field(
         "",
-        description="Address of map tiles, as https://tiles.example/{z}/{x}/{y}.png; empty: the map is drawn without.",
+        description="Address of map tiles, as https://tiles.example/{z}/{x}/{y}.png; empty: a map without tiles.",
     )
     oidc_issuer: str = Field("", description="OpenID Connect issuer to sign in with; empty: passwords alone.")
     oidc_client_id: str = Field("", description="This console's client id at the issuer.")

@@ -27,6 +27,20 @@ FEED_DELAY_S: Final = (0.05, 0.35)
 UPLOAD_EVERY_S: Final = 12.0
 """How often the camera that writes files uploads one."""
 
+CAMERA_FIELDS: Final = ("id", "name", "latitude", "longitude", "heading", "municipality", "zone")
+HOTLIST_FIELDS: Final = (
+    "name",
+    "title",
+    "owner",
+    "legal_basis",
+    "purpose",
+    "category",
+    "priority",
+    "handling",
+    "named_users",
+)
+"""What a recording states of its lists; thresholds and the like are the pipeline's own."""
+
 _JSON: Final = msgspec.json.Encoder()
 
 
@@ -70,16 +84,17 @@ def tables(scenario: Scenario) -> dict[str, bytes]:
     writer.writeheader()
     writer.writerows(scenario.entries)
     return {
-        "cameras.json": _readable([post.camera for post in POSTS.values()]),
-        "hotlists.json": _readable(HOTLISTS),
+        "cameras.json": _readable([post.camera for post in POSTS.values()], CAMERA_FIELDS),
+        "hotlists.json": _readable(HOTLISTS, HOTLIST_FIELDS),
         "hotlist.csv": rows.getvalue().encode(),
         "feed.ndjson": _lines(_feed(scenario.feed, random)),
         "truth.ndjson": _lines(_truth(scenario)),
     }
 
 
-def _readable(content: object) -> bytes:
-    return msgspec.json.format(_JSON.encode(content), indent=2) + b"\n"
+def _readable(content: Sequence[msgspec.Struct], fields: Sequence[str]) -> bytes:
+    stated = [{name: getattr(each, name) for name in fields} for each in content]
+    return msgspec.json.format(_JSON.encode(stated), indent=2) + b"\n"
 
 
 def _lines(lines: Sequence[msgspec.Struct]) -> bytes:
