@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from pipeline.errors import ConfigurationError
 
 _PREFIX: Final = "LIK_"
+_FIELD: Final = re.compile(r'field "(\w+)"')
 _SCHEMES: Final = {
     "redis_url": ("redis://", "rediss://", "unix://"),
     "database_url": ("sqlite+aiosqlite://", "postgresql+asyncpg://"),
@@ -195,6 +197,11 @@ def load_settings() -> Settings:
     except ValidationError as error:
         # The cause is left out: with it, a traceback would show what was given.
         raise ConfigurationError(_describe(error)) from None
+    except SettingsError as error:
+        # Names the field, and nothing that was given.
+        field = _FIELD.search(str(error))
+        name = f"{_PREFIX}{field[1].upper()}" if field else "a setting"
+        raise ConfigurationError(f"{name}: not a JSON object; docs/settings.md shows how it is written") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f".env: cannot be read ({type(error).__name__}); it is a UTF-8 text") from None
 

@@ -57,6 +57,8 @@ def described(field: FieldInfo) -> tuple[str, str]:
         str: "text",
         Path: "path",
         SecretStr: "secret",
+        dict[str, str]: "JSON object",
+        dict[str, dict[str, str]]: "JSON object",
     }
     if get_origin(field.annotation) is Literal:
         *most, last = get_args(field.annotation)

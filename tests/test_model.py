@@ -213,7 +213,7 @@ def test_version_1_is_written_as_it_was() -> None:
     assert encode(read) == (
         b'{"v":1,"read_id":"r","capture_id":"c","camera":"cam-1","captured_at_ns":1,"text":"1ABC123",'
         b'"plate":"1ABC123","country":"","confidence":null,"characters":null,"source":"test","frames":1,'
-        b'"box":null,"patch":"/9g=","trail":{}}'
+        b'"box":null,"patch":"/9g=","picture":null,"trail":{}}'
     )
     reject = Reject(reject_id="r", reason=RejectReason.SHED, detail="d", rejected_at_ns=1)
     assert b'"reason":"shed"' in encode(reject)
