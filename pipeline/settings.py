@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     console_secure_cookies: bool = Field(False, description="Cookies over HTTPS only; set it behind TLS.")
     console_tiles: str = Field(
         "",
-        description="Address of map tiles, as https://tiles.example/{z}/{x}/{y}.png; empty: the map is drawn without.",
+        description="Address of map tiles, as https://tiles.example/{z}/{x}/{y}.png; empty: a map without.",
     )
     oidc_issuer: str = Field("", description="OpenID Connect issuer to sign in with; empty: passwords alone.")
     oidc_client_id: str = Field("", description="This console's client id at the issuer.")
