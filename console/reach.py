@@ -10,8 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from console.rooms import store_of
-from pipeline import telemetry
-from pipeline.alerts.search import DAY_NS, Pretext, ReasonNeededError
+from pipeline.alerts.search import Pretext, ReasonNeededError
 from pipeline.alerts.viewer import Viewer
 from pipeline.model import Alert
 
@@ -27,8 +26,7 @@ def remember(request: Request, pretext: Pretext) -> None:
 
 def free_from_ns(request: Request) -> int:
     """Return from which moment on alerts are looked at without a reason."""
-    days: int = request.app.state.settings.search_reason_after_days
-    return telemetry.now_ns() - days * DAY_NS
+    return store_of(request).search.free_from_ns()
 
 
 def why(request: Request, user: Viewer, alert: Alert) -> str:

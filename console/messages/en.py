@@ -139,11 +139,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "details.note": "Note with the verdict",
     "details.note_hint": "optional; kept with your verdict",
     "details.verdict": "Verdict",
-    "details.claim": "Dealt with by",
     "details.responses": "Answers of the units",
     "details.instructions": "What to do",
     "details.map": "Map",
-    "details.rir": "Information report",
     # What to do, by category
     "instructions.stolen": "Compare the plate with the picture first. Stop the vehicle with two crews; check "
     "occupants and keys, and report the vehicle as found.",

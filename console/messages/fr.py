@@ -142,11 +142,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "details.note": "Note avec l’évaluation",
     "details.note_hint": "facultatif ; conservée avec votre évaluation",
     "details.verdict": "Évaluation",
-    "details.claim": "Traitée par",
     "details.responses": "Réponses des équipes",
     "details.instructions": "Que faire",
     "details.map": "Carte",
-    "details.rir": "Rapport d’information",
     # What to do, by category
     "instructions.stolen": "Comparez d’abord la plaque avec l’image. Intercepter à deux équipes ; contrôler les"
     " occupants et les clés, signaler le véhicule comme retrouvé.",

@@ -141,11 +141,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "details.note": "Nota bij de beoordeling",
     "details.note_hint": "optioneel; wordt bewaard bij uw beoordeling",
     "details.verdict": "Beoordeling",
-    "details.claim": "Behandelaar",
     "details.responses": "Antwoord van de ploegen",
     "details.instructions": "Wat te doen",
     "details.map": "Kaart",
-    "details.rir": "Informatierapport",
     # What to do, by category
     "instructions.stolen": "Vergelijk eerst de plaat met het beeld. Voertuig staande houden met twee ploegen; "
     "inzittenden en sleutels controleren, voertuig laten tekenen als teruggevonden.",

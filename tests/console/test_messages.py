@@ -89,3 +89,18 @@ def test_the_browser_says_what_it_prefers(header: str, language: str) -> None:
 
 def test_an_unknown_language_is_the_default() -> None:
     assert text("sign_in", "xx") == MESSAGES[DEFAULT_LANGUAGE]["sign_in"]
+
+
+def test_every_text_is_used_somewhere() -> None:
+    sources = "".join(path.read_text() for path in [*TEMPLATES, *SCRIPTS, *sorted(HERE.rglob("*.py"))])
+    # Keys that are put together: by their prefix.
+    made = set(re.findall(r"\"((?:\w+\.)+)\" ~|f\"([\w.]+)\{|`((?:\w+\.)+)\$", sources))
+    prefixes = tuple({part for parts in made for part in parts if part} | {"sure.", "rir.", "live.sound_"})
+    unused = [
+        key
+        for key in MESSAGES[DEFAULT_LANGUAGE]
+        if not key.startswith(prefixes)
+        and not key.endswith(".title")
+        and sources.count(f'"{key}"') <= len(LANGUAGES)
+    ]
+    assert unused == []
