@@ -142,10 +142,11 @@ def _of_truth(
 
 
 def curve(found: NDArray[np.float32], false: NDArray[np.float32]) -> list[dict[str, float]]:
-    """Recall and false near-hits per 10,000 reads, for every threshold that changes the latter."""
+    """Recall and false near-hits per 10,000 reads, from one false near-hit on, in even steps of its logarithm."""
     ordered = np.sort(found)
-    some = false[false > 0]
-    steps = np.unique(np.quantile(some, np.linspace(0, 1, 200))) if len(some) else some
+    some = np.sort(false[false > 0])[::-1]
+    ranks = np.unique(np.geomspace(1, max(1, len(some)), 120).astype(np.int64)) - 1
+    steps = np.unique(some[ranks]) if len(some) else some
     return [
         {
             "threshold": threshold,
