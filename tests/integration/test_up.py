@@ -21,6 +21,7 @@ import pytest
 
 from pipeline.demo import Recording
 from pipeline.embedded import free_port
+from pipeline.supervisor import WORKERS
 from recordings import CROSSROADS
 from tests.conftest import until
 
@@ -159,7 +160,7 @@ async def test_the_demo_greets_serves_and_ends_on_ctrl_c(lik: list[Lik], tmp_pat
         await lik[0].line("replaying")
         await lik[0].line(r"alerts [1-9]")
         commands = sorted(lik[0].family().values())
-        assert sum("pipeline.cli worker" in each for each in commands) == 5
+        assert sum("pipeline.cli worker" in each for each in commands) == len(WORKERS)
         assert sum("redis-server" in each for each in commands) == 1
         # A stream that is open must not hold the end up.
         async with client.stream("GET", "/alerts/stream") as stream:
@@ -175,7 +176,7 @@ async def test_the_demo_greets_serves_and_ends_on_ctrl_c(lik: list[Lik], tmp_pat
 async def test_ctrl_c_while_it_starts_ends_everything(lik: list[Lik], tmp_path: Path) -> None:
     lik.append(await start(tmp_path, "up", "--demo", "--port", str(free_port())))
     await lik[0].line("starting")
-    await until(lambda: len(lik[0].family()) >= 7, "every worker has been started")
+    await until(lambda: len(lik[0].family()) >= 2 + len(WORKERS), "every worker has been started")
     lik[0].process.send_signal(signal.SIGINT)
     began_s = time.monotonic()
     assert await lik[0].end(30) == 0
