@@ -18,9 +18,7 @@ from hotlists.snapshot import Columns, Snapshot, SnapshotFileError, SnapshotHold
 OPEN = Hotlist(name="gestolen", priority=Priority.LOW)
 ENTRIES = [
     HotlistEntry(plate="1ABC123", country="BE", reason="Diefstal", valid_from_ns=5, valid_until_ns=9),
-    HotlistEntry(
-        plate="2D?F*", reason="Geseind — dossier", priority=Priority.CRITICAL, handling=Handling.COVERT
-    ),
+    HotlistEntry(plate="2D?F*", reason="Geseind — dossier", priority=Priority.CRITICAL, handling=Handling.COVERT),
     HotlistEntry(plate="AB123CD", reason="Diefstal"),
 ]
 
