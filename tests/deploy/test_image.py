@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from pipeline.cli import _MODULES
 from pipeline.settings import Settings
-from tests.deploy.stack import DEPLOY, DOCKERFILE, ROOT, image_environment, instructions, stages
+from tests.deploy.stack import DEPLOY, DOCKERFILE, ROOT, SERVICES, image_environment, instructions, stages
 
 LOCK = DEPLOY / "requirements.txt"
 
@@ -83,12 +84,26 @@ def test_the_state_folder_is_the_users() -> None:
     assert f"install --directory --owner={user} --group={user} --mode=0700 {folder}" in DOCKERFILE
 
 
+def test_what_is_compiled_is_kept_in_the_state_folder() -> None:
+    folder = Path(image_environment()["NUMBA_CACHE_DIR"])
+    assert folder.parent == Path(image_environment()["LIK_STATE_DIR"])
+    # In a volume: else each new container would compile anew.
+    assert f"snapshot:{folder.parent}" in SERVICES["match"]["volumes"]
+
+
+def test_the_compiled_loops_go_to_the_folder_that_is_set(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import pipeline.match.kernels as kernels; kernels.length_of(0)"]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    assert list(tmp_path.rglob("numba/*/kernels.length_of-*.nbc"))
+
+
 _IMPORT = """
 import importlib, sys
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"training", "bench", "recordings", "tests"}:
+        if name.partition(".")[0] in {"training", "recordings", "tests"}:
             raise ModuleNotFoundError(f"{name} is not in the image", name=name)
 
 sys.meta_path.insert(0, Absent())
@@ -99,7 +114,7 @@ for name in sys.argv[1:]:
 
 def test_the_workers_import_only_what_is_copied() -> None:
     packages = {source for source in copied() if (ROOT / source / "__init__.py").exists()}
-    assert packages == {"plates", "hotlists", "pipeline", "console"}
+    assert packages == {"plates", "hotlists", "pipeline", "console", "bench"}
     command = [sys.executable, "-c", _IMPORT, "pipeline.cli", *_MODULES.values()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -149,7 +164,7 @@ def test_the_lock_has_all_that_the_project_requires_in_versions_that_it_takes() 
 
 
 @pytest.mark.parametrize(
-    "name", ["pytest", "hypothesis", "mypy", "ruff", "playwright", "testcontainers", "pillow"]
+    "name", ["pytest", "hypothesis", "mypy", "ruff", "playwright", "testcontainers", "rapidfuzz"]
 )
 def test_the_lock_has_nothing_that_only_development_needs(name: str) -> None:
     assert name not in locked()
