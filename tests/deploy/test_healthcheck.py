@@ -87,7 +87,7 @@ def metrics_port() -> Iterator[int]:
     thread.join()
 
 
-@pytest.mark.parametrize("name", ["ocr", "match", "alerts"])
+@pytest.mark.parametrize("name", ["ocr", "match", "alerts", "desk"])
 def test_a_worker_that_shows_its_metrics_is_well(
     name: str, metrics_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
