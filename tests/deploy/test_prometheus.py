@@ -86,6 +86,7 @@ def test_a_rule_asks_for_labels_and_values_that_exist(rule: dict[str, Any]) -> N
         "job": set(WORKERS),
         "reason": {reason.value for reason in RejectReason},
         "span": set(SPANS),
+        "stage": stages(),
         "outcome": outcomes(),
     }
     for metric, label, values in matchers(rule):
@@ -101,6 +102,15 @@ def outcomes() -> set[str]:
             text = path.read_text("utf-8")
             for call in re.findall(r"MESSAGES\.labels\(([^)]*)\)", text):
                 found |= set(re.findall(r'"(\w+)"', call))
+    return found
+
+
+def stages() -> set[str]:
+    """The stages under which the workers count, the desk's loops included."""
+    found: set[str] = set()
+    for folder in ("ingest", "match", "alerts"):
+        for path in (DEPLOY.parent / "pipeline" / folder).glob("*.py"):
+            found |= set(re.findall(r'(?:MESSAGES\.labels|_repeat)\("(\w+)"', path.read_text("utf-8")))
     return found
 
 
