@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from console.auth import Doorkeeper
+from console.app import create_app
 from pipeline.alerts.store import AlertStore
 from pipeline.settings import Settings
+from tests.console.conftest import browse
 
 
 def lik(folder: Path, *arguments: str, words: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
@@ -63,9 +64,15 @@ async def test_a_user_that_was_added_may_sign_in(tmp_path: Path) -> None:
     assert "geheim" not in done.stdout
     store = AlertStore(url)
     await store.open()
-    keeper = Doorkeeper(store, Settings(database_url=url))
-    user = await keeper.check("an", "geheim")
-    assert user is not None
-    assert user.roles == {"operator"}
-    assert await keeper.check("an", "ander") is None
-    await store.close()
+    app = create_app(Settings(database_url=url), store=store)
+    try:
+        async with browse(app) as client:
+            for password, status in (("ander", 401), ("geheim", 303)):
+                answer = await client.post("/sign-in", data={"username": "an", "password": password})
+                assert answer.status_code == status
+        user = await store.get_user("an")
+        assert user is not None
+        assert user.roles == {"operator"}
+    finally:
+        await app.state.redis.aclose()
+        await store.close()
