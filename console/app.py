@@ -25,6 +25,7 @@ from pipeline.alerts.store import AlertStore
 from pipeline.cameras import Camera, load_cameras
 from pipeline.serve import serve
 from pipeline.settings import Settings
+from pipeline.tasks import end_tasks
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     preferences.routes,
@@ -59,7 +60,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
                 stack.push_async_callback(alerts.close)
             stack.push_async_callback(app.state.redis.aclose)
             tasks = [asyncio.create_task(app.state.hub.watch()), asyncio.create_task(app.state.topic.listen())]
-            stack.push_async_callback(_end, tasks)
+            stack.push_async_callback(end_tasks, tasks)
             stack.callback(app.state.hub.close)
             yield
 
@@ -129,13 +130,7 @@ async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], No
             trusted_proxies=settings.console_trusted_proxies,
         )
     finally:
-        await _end([closing])
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks([closing])
 
 
 def _cameras(settings: Settings) -> dict[str, Camera]:

@@ -80,7 +80,8 @@ async def _repeat(name: str, step: Callable[[], Awaitable[int]], wait_s: float, 
         except Exception as error:
             # A defect of ours in one loop must not end the other two; the text may hold a plate.
             log.error("%s: failed (%s); trying again in %g s", name, type(error).__name__, RETRY_S)
-            telemetry.MESSAGES.labels(name, "failed").inc()
+            telemetry.MESSAGES.labels(name, "defect").inc()
             pause_s = RETRY_S
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause_s)
+            async with asyncio.timeout(pause_s):
+                await stop.wait()

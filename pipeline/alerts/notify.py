@@ -106,9 +106,12 @@ class Notifier:
         wait_s = BACKOFF_S[min(due.attempts, len(BACKOFF_S) - 1)]
         retry_at_ns = None if outcome.delivered or last else telemetry.now_ns() + int(wait_s * 1e9)
         await self._store.note(due, delivered=outcome.delivered, detail=outcome.detail, retry_at_ns=retry_at_ns)
-        result = "delivered" if outcome.delivered else "failed" if last else "retry"
-        telemetry.MESSAGES.labels("notify", result).inc()
-        if result == "failed":
+        if outcome.delivered:
+            telemetry.MESSAGES.labels("notify", "delivered").inc()
+        elif not last:
+            telemetry.MESSAGES.labels("notify", "retry").inc()
+        else:
+            telemetry.MESSAGES.labels("notify", "failed").inc()
             log.error("%s was not told, and will not be: %s", due.receiver, outcome.detail)
 
     async def _tell(self, receiver: Receiver, due: Due) -> Outcome:

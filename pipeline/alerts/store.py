@@ -73,7 +73,6 @@ class AlertStore:
         self.database = Database(database_url)
         self.claims = Claims(self.database)
         self.deliveries = Deliveries(self.database)
-        self.deliveries = Deliveries(self.database)
         self.figures = Figures(self.database)
         self.outbox = Outbox(self.database)
         self.reports = Reports(self.database)

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
@@ -19,6 +19,7 @@ from hotlists.store import HotlistStore
 from pipeline import telemetry
 from pipeline.match.matcher import Matcher
 from pipeline.settings import Settings
+from pipeline.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -54,25 +55,19 @@ class SnapshotLoader:
     async def __aenter__(self) -> Self:
         await self._load_copy()
         await self._refresh()
-        loops: tuple[Callable[[], Awaitable[None]], ...] = (
+        loops: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
             self._keep_current,
             self._listen,
             self._beat,
             self._write_copies,
         )
-        self._tasks = [asyncio.ensure_future(loop()) for loop in loops]
+        self._tasks = [asyncio.create_task(loop()) for loop in loops]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        pending = set(self._tasks)
-        while pending:
-            # Again and again: the client's time-outs are wait_for, and that of Python 3.11 loses a cancellation
-            # that comes together with what it waits for.
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=0.1)
+        await end_tasks(self._tasks)
         await self._redis.aclose()
 
     async def known(self, stop: asyncio.Event) -> None:
