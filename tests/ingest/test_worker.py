@@ -27,6 +27,7 @@ from pipeline.topics import Publisher
 from tests.conftest import BrokerUnderTest, MakeSettings, running, until
 from tests.ingest.pictures import DAY, INFRARED, YELLOW, collage, cut_out, empty_road, jpeg_of, plate_of, truth
 from tests.ingest.pictures import encode as picture
+from tests.wire import drained, receive, send
 
 HOUR_NS = 3600 * 10**9
 
@@ -41,23 +42,6 @@ def capture_of(image: bytes, number: int = 0, **more: Any) -> Capture:
         **more,
     }
     return Capture(**values)
-
-
-async def send(settings: Settings, messages: Sequence[Capture | bytes]) -> list[tuple[str, int, int]]:
-    """Put messages on ``anpr.frames``; return topic, partition and offset of each."""
-    async with Publisher(settings) as publisher:
-        places = []
-        for message in messages:
-            raw = message if isinstance(message, bytes) else encode(message)
-            key = "cam-1" if isinstance(message, bytes) else message.camera
-            places.append(await publisher.send_bytes(topics.FRAMES, raw, key=key))
-        return [(where.topic, where.partition, where.offset) for where in await asyncio.gather(*places)]
-
-
-async def receive(settings: Settings, topic: str, count: int) -> list[Any]:
-    """Take the first `count` messages of a topic."""
-    async with topics.consumer(settings, topic, group="none", group_id=None) as consumer:
-        return [await asyncio.wait_for(consumer.getone(), 30) for _ in range(count)]
 
 
 async def reads_of(settings: Settings, count: int) -> list[PlateRead]:
@@ -76,15 +60,6 @@ async def count_of(settings: Settings, topic: str) -> int:
         ends = await consumer.end_offsets(partitions)
         begins = await consumer.beginning_offsets(partitions)
     return sum(ends[each] - begins[each] for each in partitions)
-
-
-async def drained(settings: Settings) -> None:
-    """Return once every frame is done with and committed."""
-
-    async def done() -> bool:
-        return await topics.group_lag(settings, topics.FRAMES) == 0
-
-    await until(done, "every frame is committed")
 
 
 def outcomes(outcome: str) -> float:
@@ -135,10 +110,10 @@ async def test_good_frames_amid_every_kind_of_bad_one(settings: Settings) -> Non
         messages += [BAD[number % len(BAD)][0]]
     wanted = Counter(BAD[number % len(BAD)][1] for number in range(len(good)))
     async with running(run, settings):
-        places = await send(settings, messages)
+        places = await send(settings, topics.FRAMES, messages)
         reads = await reads_of(settings, len(good))
         rejects = await rejects_of(settings, len(good))
-        await drained(settings)
+        await drained(settings, topics.FRAMES)
     assert Counter((read.capture_id, read.plate) for read in reads) == Counter(
         (frame.capture_id, plate_of(name)) for frame, name in zip(good, [DAY, INFRARED, YELLOW] * 5, strict=True)
     )
@@ -151,7 +126,7 @@ async def test_good_frames_amid_every_kind_of_bad_one(settings: Settings) -> Non
 async def test_a_reject_says_what_to_do_and_keeps_the_beginning(embedded: Settings) -> None:
     before = telemetry.REJECTS.labels("ocr", "unknown_camera")._value.get()
     frame = capture_of(jpeg_of(DAY), camera="cam-unheard-of", source="gateway")
-    await send(embedded, [frame])
+    await send(embedded, topics.FRAMES, [frame])
     async with running(run, embedded):
         (reject,) = await rejects_of(embedded, 1)
     assert reject.detail == "camera 'cam-unheard-of' is not registered; add it to LIK_CAMERAS"
@@ -162,7 +137,7 @@ async def test_a_reject_says_what_to_do_and_keeps_the_beginning(embedded: Settin
 
 async def test_a_read_carries_what_it_rests_on(embedded: Settings) -> None:
     frame = capture_of(jpeg_of(YELLOW), camera="cam-3", trail={Stamp.FRAME_SENT.value: time.time_ns()})
-    await send(embedded, [frame])
+    await send(embedded, topics.FRAMES, [frame])
     async with running(run, embedded):
         (read,) = await reads_of(embedded, 1)
     assert (read.capture_id, read.camera, read.captured_at_ns) == (
@@ -192,10 +167,10 @@ async def test_a_read_carries_what_it_rests_on(embedded: Settings) -> None:
 
 
 async def test_every_plate_of_a_frame_becomes_a_read(embedded: Settings) -> None:
-    await send(embedded, [capture_of(picture(collage([DAY, INFRARED, YELLOW])))])
+    await send(embedded, topics.FRAMES, [capture_of(picture(collage([DAY, INFRARED, YELLOW])))])
     async with running(run, embedded):
         reads = await reads_of(embedded, 3)
-        await drained(embedded)
+        await drained(embedded, topics.FRAMES)
     assert {read.plate for read in reads} == {plate_of(name) for name in (DAY, INFRARED, YELLOW)}
     assert len({read.read_id for read in reads}) == 3
     assert len({read.capture_id for read in reads}) == 1
@@ -203,9 +178,9 @@ async def test_every_plate_of_a_frame_becomes_a_read(embedded: Settings) -> None
 
 async def test_a_frame_without_a_plate_is_counted_and_makes_no_read(embedded: Settings) -> None:
     frames, empty = outcomes("frame"), outcomes("no_plate")
-    await send(embedded, [capture_of(jpeg_of(empty_road())), capture_of(jpeg_of(DAY), 1)])
+    await send(embedded, topics.FRAMES, [capture_of(jpeg_of(empty_road())), capture_of(jpeg_of(DAY), 1)])
     async with running(run, embedded):
-        await drained(embedded)
+        await drained(embedded, topics.FRAMES)
     assert [read.plate for read in await reads_of(embedded, 1)] == [plate_of(DAY)]
     assert await count_of(embedded, topics.READS) == 1
     assert (outcomes("frame") - frames, outcomes("no_plate") - empty) == (2, 1)
@@ -269,10 +244,10 @@ async def test_frames_that_waited_too_long_are_shed(settings: Settings) -> None:
         capture_of(picture(cut_out(DAY)), number, trail={Stamp.FRAME_SENT.value: old_ns + number})
         for number in range(20)
     ]
-    places = await send(settings, [*old, capture_of(jpeg_of(YELLOW), 20)])
+    places = await send(settings, topics.FRAMES, [*old, capture_of(jpeg_of(YELLOW), 20)])
     async with running(run, settings):
         rejects = await rejects_of(settings, 20)
-        await drained(settings)
+        await drained(settings, topics.FRAMES)
     assert {reject.reason for reject in rejects} == {RejectReason.SHED}
     assert [(each.topic, each.partition, each.offset) for each in rejects] == places[:20]
     # Of whoever happened to pass, nothing is kept.
@@ -286,7 +261,7 @@ async def test_a_frame_whose_sender_says_no_time_waited_since_kafka_has_it(
     make_settings: MakeSettings, embedded_broker: BrokerUnderTest
 ) -> None:
     settings = make_settings(embedded_broker, frame_max_age_s=0.001)
-    await send(settings, [capture_of(jpeg_of(DAY))])
+    await send(settings, topics.FRAMES, [capture_of(jpeg_of(DAY))])
     async with running(run, settings):
         (reject,) = await rejects_of(settings, 1)
     assert reject.reason is RejectReason.SHED
@@ -295,9 +270,9 @@ async def test_a_frame_whose_sender_says_no_time_waited_since_kafka_has_it(
 async def test_the_same_frame_again_gives_the_same_reads(settings: Settings) -> None:
     frames = [capture_of(picture(collage([DAY, YELLOW]))), capture_of(jpeg_of(INFRARED), 1)]
     async with running(run, settings):
-        await send(settings, frames)
+        await send(settings, topics.FRAMES, frames)
         first = await reads_of(settings, 3)
-        await send(settings, frames)
+        await send(settings, topics.FRAMES, frames)
         both = await reads_of(settings, 6)
     assert len({read.read_id for read in first}) == 3
     assert Counter(read.read_id for read in both) == Counter({read.read_id: 2 for read in first})
@@ -308,7 +283,7 @@ async def test_offsets_are_committed_only_once_the_reads_are_acknowledged(
 ) -> None:
     # The publisher's own gate holds back a frame's second read until somebody has taken its first.
     settings = make_settings(broker)
-    await send(settings, [capture_of(picture(collage([DAY, YELLOW])))])
+    await send(settings, topics.FRAMES, [capture_of(picture(collage([DAY, YELLOW])))])
     narrow = settings.model_copy(update={"kafka_in_flight_bytes": 100})
     async with running(run, narrow), topics.consumer(settings, topics.READS) as consumer:
         first = decode((await asyncio.wait_for(consumer.getone(), 30)).value, PlateRead)
@@ -317,7 +292,7 @@ async def test_offsets_are_committed_only_once_the_reads_are_acknowledged(
         await consumer.commit()
         second = decode((await asyncio.wait_for(consumer.getone(), 30)).value, PlateRead)
         assert {first.plate, second.plate} == {plate_of(DAY), plate_of(YELLOW)}
-        await drained(settings)
+        await drained(settings, topics.FRAMES)
 
 
 @pytest.mark.parametrize(
@@ -346,10 +321,10 @@ async def test_a_batch_that_kafka_does_not_acknowledge_is_taken_again(
                 raise UnavailableError("not acknowledged, says the test")
 
     monkeypatch.setattr(worker, "Publisher", Unlucky)
-    await send(embedded, [image])
+    await send(embedded, topics.FRAMES, [image])
     async with running(run, embedded):
         messages = await receive(embedded, topic, 3)
-        await drained(embedded)
+        await drained(embedded, topics.FRAMES)
     assert failures == 2
     # Delivered three times, and recognisably one.
     assert len({identity_of(message.value) for message in messages}) == 1
@@ -367,9 +342,11 @@ async def test_a_frame_that_breaks_the_recogniser_costs_no_other(
 
     monkeypatch.setattr(worker, "decode_image", decode_or_break)
     images = [jpeg_of(DAY), poison, jpeg_of(YELLOW), jpeg_of(DAY)]
-    places = await send(embedded, [capture_of(image, number) for number, image in enumerate(images)])
+    places = await send(
+        embedded, topics.FRAMES, [capture_of(image, number) for number, image in enumerate(images)]
+    )
     async with running(run, embedded):
-        await drained(embedded)
+        await drained(embedded, topics.FRAMES)
     (reject,) = await rejects_of(embedded, 1)
     assert (reject.reason, reject.detail) == (RejectReason.FAILED, "RuntimeError in the OCR stage")
     assert (reject.topic, reject.partition, reject.offset) == places[1]
@@ -389,7 +366,7 @@ async def test_the_loop_goes_on_while_frames_are_read(embedded: Settings, monkey
         return original(recogniser, captures)
 
     monkeypatch.setattr(Recogniser, "recognise", slow)
-    await send(embedded, [capture_of(jpeg_of(DAY))])
+    await send(embedded, topics.FRAMES, [capture_of(jpeg_of(DAY))])
     async with running(run, embedded):
         await until(begun.is_set, "a frame is being read")
         may_end.set()

@@ -26,12 +26,13 @@ from pipeline.errors import UnavailableError
 from pipeline.match import worker
 from pipeline.match.matcher import Matcher
 from pipeline.match.worker import run
-from pipeline.model import Hit, PlateRead, Reject, RejectReason, decode, derive_id, encode
+from pipeline.model import Hit, Reject, RejectReason, decode, derive_id
 from pipeline.settings import Settings
 from pipeline.topics import Publisher
 from plates import alphabet
 from tests.conftest import BrokerUnderTest, MakeSettings, running, until
 from tests.factories import make_read
+from tests.wire import drained, receive, send
 
 STOLEN = Hotlist(name="gestolen", title="Gestolen", owner="PZ Veldeke", legal_basis="WPA art. 44/2")
 FUTURE_NS = time.time_ns() + 3600 * 10**9
@@ -46,25 +47,17 @@ async def publish(settings: Settings, entries: Sequence[HotlistEntry | str], hot
         return await store.publish(hotlist.name, listed, by="an", why="test")
 
 
-async def send(settings: Settings, messages: Sequence[PlateRead | bytes]) -> list[tuple[str, int, int]]:
-    """Put messages on ``anpr.reads``; return topic, partition and offset of each."""
-    async with Publisher(settings) as publisher:
-        places = []
-        for message in messages:
-            raw = message if isinstance(message, bytes) else encode(message)
-            key = "cam-1" if isinstance(message, bytes) else message.camera
-            places.append(await publisher.send_bytes(topics.READS, raw, key=key))
-        return [(where.topic, where.partition, where.offset) for where in await asyncio.gather(*places)]
-
-
-async def receive(settings: Settings, topic: str, count: int) -> list[Any]:
-    """Take the first `count` messages of a topic."""
-    async with topics.consumer(settings, topic, group="none", group_id=None) as consumer:
-        return [await asyncio.wait_for(consumer.getone(), 30) for _ in range(count)]
-
-
 async def hits_of(settings: Settings, count: int) -> list[Hit]:
     return [decode(message.value, Hit) for message in await receive(settings, topics.HITS, count)]
+
+
+async def hits_until(settings: Settings, plate: str, count: int) -> list[Hit]:
+    """Take hits until `count` of them are of `plate`, in whatever order the partitions give them."""
+    found: list[Hit] = []
+    async with topics.consumer(settings, topics.HITS, group_id=None) as consumer:
+        while sum(hit.entry.plate == plate for hit in found) < count:
+            found.append(decode((await asyncio.wait_for(consumer.getone(), 30)).value, Hit))
+    return found
 
 
 async def reads_hit(settings: Settings, count: int) -> set[str]:
@@ -74,15 +67,6 @@ async def reads_hit(settings: Settings, count: int) -> set[str]:
         while len(found) < count:
             found.add(decode((await asyncio.wait_for(consumer.getone(), 30)).value, Hit).read.read_id)
     return found
-
-
-async def drained(settings: Settings) -> None:
-    """Return once every read is matched and committed."""
-
-    async def done() -> bool:
-        return await topics.group_lag(settings, topics.READS) == 0
-
-    await until(done, "every read is committed")
 
 
 @pytest.fixture
@@ -174,9 +158,9 @@ async def test_every_good_hit_is_found_amid_everything_bad(settings: Settings) -
     unlisted = [make_read("9ZZZ999", camera="cam-2") for _ in range(5)]
     # A bad one before each good one, all with the same key: none of them blocks the partition.
     mixed = [message for pair in zip((raw for raw, *_ in BAD), good, strict=True) for message in pair]
-    places = await send(settings, [*mixed, *odd, *unlisted])
+    places = await send(settings, topics.READS, [*mixed, *odd, *unlisted])
     async with running(run, settings):
-        await drained(settings)
+        await drained(settings, topics.READS)
         messages = await receive(settings, topics.HITS, len(good) + len(ODD))
         rejects = [decode(each.value, Reject) for each in await receive(settings, topics.REJECTS, len(BAD))]
     hits = [decode(message.value, Hit) for message in messages]
@@ -211,10 +195,14 @@ async def test_a_hit_says_what_the_list_says(settings: Settings) -> None:
     covert = Hotlist(name="recherche", handling=Handling.COVERT, named_users=("an", "jan"))
     await publish(settings, [entry])
     await publish(settings, [entry], covert)
-    await send(settings, [make_read("1ABC123", country="BE", camera="cam-3"), make_read("1ABC123", country="NL")])
+    await send(
+        settings,
+        topics.READS,
+        [make_read("1ABC123", country="BE", camera="cam-3"), make_read("1ABC123", country="NL")],
+    )
     async with running(run, settings):
         hits = {hit.entry.hotlist: hit for hit in await hits_of(settings, 2)}
-        await drained(settings)
+        await drained(settings, topics.READS)
     opened = hits["gestolen"]
     assert (opened.kind, opened.edits, opened.zone) == ("pattern", 0, "zuid")
     assert (opened.entry.plate, opened.entry.country, opened.entry.reason) == ("1AB?123", "BE", "Reden é")
@@ -232,9 +220,9 @@ async def test_a_plate_twice_on_a_list_is_one_hit_and_covert_if_one_line_is(embe
         HotlistEntry(plate="1ABC123", reason="urgent", priority=Priority.CRITICAL),
     ]
     await publish(embedded, lines)
-    await send(embedded, [make_read("1ABC123"), make_read("1ABC123")])
+    await send(embedded, topics.READS, [make_read("1ABC123"), make_read("1ABC123")])
     async with running(run, embedded):
-        await drained(embedded)
+        await drained(embedded, topics.READS)
         hits = await hits_of(embedded, 2)
     assert [hit.entry.reason for hit in hits] == ["covert", "covert"]
     assert len({hit.hit_id for hit in hits}) == 2
@@ -247,10 +235,10 @@ async def test_a_hit_that_is_larger_than_kafka_takes_goes_without_its_patch(
     await publish(settings, [HotlistEntry(plate="1ABC123", reason="x" * 500)])
     large = make_read("1ABC123", patch=b"x" * 48_500)
     small = make_read("1ABC123", patch=b"x" * 3_000)
-    await send(settings, [large, small])
+    await send(settings, topics.READS, [large, small])
     async with running(run, settings):
         hits = {hit.read.read_id: hit for hit in await hits_of(settings, 2)}
-        await drained(settings)
+        await drained(settings, topics.READS)
     assert hits[large.read_id].read.patch is None
     assert hits[small.read_id].read.patch == small.patch
 
@@ -263,10 +251,10 @@ async def test_what_even_so_is_too_large_is_rejected_and_blocks_nothing(
     await publish(settings, [HotlistEntry(plate="1ABC123", reason="é" * 30_000)], crowded)
     await publish(settings, ["2DEF456"])
     good = [make_read("2DEF456") for _ in range(3)]
-    places = await send(settings, [good[0], make_read("1ABC123"), *good[1:]])
+    places = await send(settings, topics.READS, [good[0], make_read("1ABC123"), *good[1:]])
     async with running(run, settings):
         hits = await hits_of(settings, 3)
-        await drained(settings)
+        await drained(settings, topics.READS)
         (message,) = await receive(settings, topics.REJECTS, 1)
     assert {hit.read.read_id for hit in hits} == {read.read_id for read in good}
     reject = decode(message.value, Reject)
@@ -288,9 +276,9 @@ async def test_a_defect_of_ours_costs_one_read_and_no_more(
     monkeypatch.setattr(Matcher, "match", falls_over)
     await publish(embedded, ["1ABC123", "6PXS666"])
     good = [make_read("1ABC123", captured_at_ns=number) for number in range(100)]
-    places = await send(embedded, [*good[:37], make_read("6PXS666"), *good[37:]])
+    places = await send(embedded, topics.READS, [*good[:37], make_read("6PXS666"), *good[37:]])
     async with running(run, embedded):
-        await drained(embedded)
+        await drained(embedded, topics.READS)
         found = {hit.read.read_id for hit in await hits_of(embedded, 100)}
         (message,) = await receive(embedded, topics.REJECTS, 1)
     assert found == {read.read_id for read in good}
@@ -314,13 +302,15 @@ async def rewind(settings: Settings) -> None:
 async def test_a_replay_gives_the_same_hits(settings: Settings) -> None:
     await publish(settings, ["1ABC123", "2DE?456"])
     plates = ["1ABC123", "2DEF456", "9ZZZ999"]
-    await send(settings, [make_read(plates[number % 3], captured_at_ns=number) for number in range(60)])
+    await send(
+        settings, topics.READS, [make_read(plates[number % 3], captured_at_ns=number) for number in range(60)]
+    )
     async with running(run, settings):
-        await drained(settings)
+        await drained(settings, topics.READS)
     await rewind(settings)
     assert await topics.group_lag(settings, topics.READS) == 60
     async with running(run, settings):
-        await drained(settings)
+        await drained(settings, topics.READS)
     hits = await hits_of(settings, 80)
     assert set(Counter(hit.hit_id for hit in hits).values()) == {2}
 
@@ -347,7 +337,7 @@ async def test_offsets_are_committed_only_after_hits_are_acknowledged(
 
     await publish(settings, ["1ABC123"])
     reads = [make_read("1ABC123", captured_at_ns=number) for number in range(20)]
-    await send(settings, reads)
+    await send(settings, topics.READS, reads)
     with monkeypatch.context() as patch:
         patch.setattr(worker, "Publisher", Held)
         dying = asyncio.ensure_future(run(settings, stop=asyncio.Event()))
@@ -358,7 +348,7 @@ async def test_offsets_are_committed_only_after_hits_are_acknowledged(
             await dying
     assert await topics.group_lag(settings, topics.READS) == 20
     async with running(run, settings):
-        await drained(settings)
+        await drained(settings, topics.READS)
     assert await reads_hit(settings, 20) == {read.read_id for read in reads}
 
 
@@ -386,11 +376,11 @@ async def test_a_batch_whose_hits_are_not_taken_is_matched_again(
     monkeypatch.setattr(intake, "RETRY_S", 0.0)
     await publish(settings, ["1ABC123"])
     reads = [make_read("1ABC123", camera=f"cam-{1 + number % 3}", captured_at_ns=number) for number in range(30)]
-    await send(settings, reads)
+    await send(settings, topics.READS, reads)
     with monkeypatch.context() as patch:
         patch.setattr(worker, "Publisher", FailsOnce)
         async with running(run, settings):
-            await drained(settings)
+            await drained(settings, topics.READS)
     assert failures == 1
     assert "it is taken again" in caplog.text
     assert await reads_hit(settings, 30) == {read.read_id for read in reads}
@@ -405,7 +395,7 @@ async def test_before_it_is_known_what_is_listed_reads_wait(
     with EmbeddedRedis(tmp_path / "redis", port=port):
         await publish(settings, ["1ABC123"])
     read = make_read("1ABC123")
-    await send(settings, [read])
+    await send(settings, topics.READS, [read])
     stop, ready = asyncio.Event(), asyncio.Event()
     working = asyncio.create_task(run(settings, stop=stop, ready=ready.set))
     done, _ = await asyncio.wait({working}, timeout=3)
@@ -444,10 +434,10 @@ async def test_a_commit_that_fails_costs_nothing(
     monkeypatch.setattr(AIOKafkaConsumer, "commit", fails_once)
     await publish(embedded, ["1ABC123"])
     async with running(run, embedded):
-        await send(embedded, [make_read("1ABC123")])
+        await send(embedded, topics.READS, [make_read("1ABC123")])
         await until(lambda: "offsets are not committed (CommitFailedError)" in caplog.text, "the failure is said")
-        await send(embedded, [make_read("1ABC123")])
-        await drained(embedded)
+        await send(embedded, topics.READS, [make_read("1ABC123")])
+        await drained(embedded, topics.READS)
     assert len({hit.hit_id for hit in await hits_of(embedded, 2)}) == 2
 
 
@@ -464,9 +454,9 @@ async def test_the_metrics_count_reads_hits_and_rejects(embedded: Settings) -> N
 
     before = counts()
     await publish(embedded, ["1ABC123"])
-    await send(embedded, [make_read("1ABC123"), make_read("2DEF456"), b"{"])
+    await send(embedded, topics.READS, [make_read("1ABC123"), make_read("2DEF456"), b"{"])
     async with running(run, embedded):
-        await drained(embedded)
+        await drained(embedded, topics.READS)
     assert [after - first for first, after in zip(before, counts(), strict=True)] == [2, 1, 1]
 
 
@@ -495,11 +485,10 @@ async def test_every_hit_names_a_version_that_held_its_entry(settings: Settings)
                     read = make_read(plate, captured_at_ns=number)
                     await publisher.send(topics.READS, read, key=read.camera)
                 await publisher.flush()
-        await drained(settings)
+        await drained(settings, topics.READS)
         done.set()
         await publishing
-        hits = await hits_of(settings, 200)
-    assert sum(hit.entry.plate == "1ABC123" for hit in hits) >= 100
+        hits = await hits_until(settings, "1ABC123", 200)
     for hit in hits:
         # Metadata is written before each version, under a snapshot version of its own: the entries are the last's.
         at = max(version for version in generations if version <= hit.snapshot_version)
