@@ -68,6 +68,7 @@ async def test_a_list_is_made_and_shown_with_what_is_live(api: httpx.AsyncClient
         "handling": "open",
         "named_users": ["an"],
         "threshold": 0.8,
+        "notify_unconfirmed": False,
     }
     assert made.json() == expected
     await api.put("/hotlists/alle", json={})
