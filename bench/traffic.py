@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -82,14 +81,6 @@ def draw_patterns(random: np.random.Generator, count: int) -> list[str]:
         )
         patterns.append("".join("?" if slot in forgotten else each for slot, each in enumerate(text)))
     return patterns
-
-
-@dataclass(frozen=True, slots=True)
-class Misread:
-    """Reads of plates: what was seen, and the reader's own probabilities when it gives them."""
-
-    codes: NDArray[np.uint8]
-    probabilities: NDArray[np.float32] | None
 
 
 def held_out_confusion(seed: int) -> Confusion:

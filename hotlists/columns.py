@@ -185,7 +185,7 @@ def pack_entries(hotlist: Hotlist, entries: Sequence[HotlistEntry]) -> Columns:
             )
     return Columns(
         keys=alphabet.pack(alphabet.encode(plates)),
-        country=np.array([_pack_country(entry.country) for entry in entries], np.uint16),
+        country=np.array([pack_country(entry.country) for entry in entries], np.uint16),
         priority=np.array(
             [UNSTATED if each.priority is None else each.priority.rank for each in entries], np.uint8
         ),
@@ -200,5 +200,11 @@ def pack_entries(hotlist: Hotlist, entries: Sequence[HotlistEntry]) -> Columns:
     )
 
 
-def _pack_country(code: str) -> int:
+def pack_country(code: str) -> int:
+    """Pack an ISO 3166 alpha-2 code into 16 bits; anything else is 0, unknown."""
     return ord(code[0]) << 8 | ord(code[1]) if len(code) == 2 and code.isascii() else 0
+
+
+def unpack_country(packed: int) -> str:
+    """Inverse of `pack_country`; 0 is the empty string."""
+    return chr(packed >> 8) + chr(packed & 255) if packed else ""

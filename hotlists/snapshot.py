@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hotlists.columns import ALWAYS_NS, FOR_EVER_NS, UNSTATED, Columns, Texts, pack_entries
+from hotlists.columns import ALWAYS_NS, FOR_EVER_NS, UNSTATED, Columns, Texts, pack_entries, unpack_country
 from hotlists.entry import Handling, Hotlist, HotlistEntry, Priority
 from plates import alphabet
 
@@ -248,8 +248,7 @@ class Snapshot:
 
     def country_code(self, row: int) -> str:
         """ISO 3166 alpha-2 code of an entry, or the empty string for any."""
-        packed = int(self.country[row])
-        return chr(packed >> 8) + chr(packed & 255) if packed else ""
+        return unpack_country(int(self.country[row]))
 
     def priority_of(self, row: int) -> Priority:
         """Priority of an entry: its own, or its list's."""

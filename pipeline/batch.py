@@ -127,13 +127,3 @@ def lay_out(characters: Sequence[Sequence[Mapping[str, float]] | None]) -> NDArr
     found = np.zeros((len(characters), alphabet.SLOTS, len(alphabet.CHARACTERS) + 1), np.float32)
     np.maximum.at(found, (np.array(rows), np.array(slots), np.array(codes)), np.array(values, np.float32))
     return found
-
-
-def pack_country(code: str) -> int:
-    """Pack an ISO 3166 alpha-2 code into 16 bits; anything else is 0, unknown."""
-    return ord(code[0]) << 8 | ord(code[1]) if len(code) == 2 and code.isascii() else 0
-
-
-def unpack_country(packed: int) -> str:
-    """Inverse of `pack_country`; 0 is the empty string."""
-    return chr(packed >> 8) + chr(packed & 255) if packed else ""

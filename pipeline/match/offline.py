@@ -14,10 +14,11 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from hotlists.columns import pack_country
 from hotlists.entry import Hotlist
 from hotlists.parse import FileError, parse_lists
 from hotlists.snapshot import Snapshot
-from pipeline.batch import KINDS, ReadBatch, lay_out, pack_country
+from pipeline.batch import KINDS, ReadBatch, lay_out
 from pipeline.errors import ConfigurationError
 from pipeline.match import posterior
 from pipeline.match.matcher import Matcher

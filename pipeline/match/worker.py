@@ -24,10 +24,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from hotlists.columns import pack_country
 from hotlists.entry import COUNTRIES, Handling
 from hotlists.snapshot import Snapshot
 from pipeline import intake, telemetry, topics
-from pipeline.batch import KINDS, HitBatch, ReadBatch, pack_country
+from pipeline.batch import KINDS, HitBatch, ReadBatch
 from pipeline.cameras import Camera, load_cameras
 from pipeline.checks import check_read
 from pipeline.intake import Record

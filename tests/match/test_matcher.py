@@ -7,10 +7,10 @@ import threading
 import numpy as np
 import pytest
 
-from hotlists.columns import pack_entries
+from hotlists.columns import pack_country, pack_entries
 from hotlists.entry import Hotlist, HotlistEntry
 from hotlists.snapshot import Delta, Snapshot
-from pipeline.batch import KIND_EXACT, KIND_NEAR, KIND_PATTERN, ReadBatch, lay_out, pack_country
+from pipeline.batch import KIND_EXACT, KIND_NEAR, KIND_PATTERN, ReadBatch, lay_out
 from pipeline.match.matcher import Matcher
 from plates import alphabet
 

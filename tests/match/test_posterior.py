@@ -8,9 +8,10 @@ import math
 import numpy as np
 import pytest
 
+from hotlists.columns import pack_country
 from hotlists.entry import Hotlist, HotlistEntry
 from hotlists.snapshot import Snapshot
-from pipeline.batch import ReadBatch, lay_out, pack_country
+from pipeline.batch import ReadBatch, lay_out
 from pipeline.match import posterior
 from pipeline.match.background import Background, unlisted_of
 from pipeline.match.matcher import Matcher

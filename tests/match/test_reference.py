@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hotlists.columns import pack_country
 from hotlists.entry import Hotlist, HotlistEntry
 from hotlists.snapshot import Delta, Snapshot, pack_entries
-from pipeline.batch import KINDS, HitBatch, ReadBatch, pack_country
+from pipeline.batch import KINDS, HitBatch, ReadBatch
 from pipeline.match import posterior
 from pipeline.match.matcher import Matcher
 from plates import alphabet

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.batch import pack_country
+from hotlists.columns import pack_country
 from pipeline.match.worker import to_batch
 from plates import alphabet
 from tests.factories import make_read
