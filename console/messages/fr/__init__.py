@@ -1,0 +1,16 @@
+"""The texts in French as it is written in Belgium."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from console.messages.fr import live, pages, rir, shared, statistics
+
+TEXTS: Final[Mapping[str, str]] = {
+    **shared.TEXTS,
+    **live.TEXTS,
+    **pages.TEXTS,
+    **rir.TEXTS,
+    **statistics.TEXTS,
+}
