@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Annotated, Final, TypeVar
@@ -14,11 +15,12 @@ from starlette.exceptions import HTTPException
 
 from console import auth
 from console.body import small_body
+from console.hub import as_json
 from console.preferences import language_of
 from console.present import Shown, alert_details, alert_row
 from console.reach import free_from_ns, why
 from console.rooms import note, store_of
-from console.stream import BEAT_S, AlertEvents, beat
+from console.stream import BEAT_S, AlertEvents, beat, newest
 from pipeline.alerts.claims import ClaimedError, OutdatedError
 from pipeline.alerts.store import AlertRow, UnknownAlertError, User, Verdict, Viewer
 from pipeline.model import LAST_NS
@@ -66,6 +68,21 @@ async def alert_stream(request: Request, user: AlertViewer, since: str = "") -> 
     return EventSourceResponse(
         events.after(seq), ping=BEAT_S, ping_message_factory=beat, send_timeout=30, sep="\n"
     )
+
+
+@routes.get("/alerts/newest")
+async def newest_alerts(request: Request, user: AlertViewer) -> Response:
+    """Give what the page begins with, and the change number after which its stream goes on.
+
+    The page asks for it before its scripts are there: the list is drawn as soon as they are.
+    """
+    store, state = store_of(request), request.app.state
+    # The number first: what comes in between is then sent twice rather than never.
+    seq = await store.last_seq(user)
+    shown, _ = await asyncio.gather(
+        newest(store, user, state.cameras, language_of(request)), note(request, user, "alerts.list", "live")
+    )
+    return Response(as_json({"seq": seq, "alerts": shown}), media_type="application/json")
 
 
 @routes.get("/alerts")

@@ -11,14 +11,15 @@ from typing import Final
 import redis.asyncio as aioredis
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.sessions import SessionMiddleware
-from starlette.staticfiles import StaticFiles
 
 from console import alerts as alert_routes
 from console import api, auth, oidc, preferences, sign_in, views
+from console.assets import ASSETS
+from console.hub import Hub
 from console.pages import PAGES
-from console.stream import AlertTopic, Hub
+from console.stream import AlertTopic
 from console.tokens import Tokens
-from console.web import HERE, SafeAnswers, handle_errors
+from console.web import SafeAnswers, compile_templates, handle_errors
 from hotlists import admin
 from hotlists.store import HotlistStore
 from pipeline.alerts.store import AlertStore
@@ -54,6 +55,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        compile_templates()
         async with contextlib.AsyncExitStack() as stack:
             if store is None:
                 await alerts.open()
@@ -89,7 +91,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
     )
     for router in ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.add_route("/static/{path:path}", ASSETS.serve)
     app.add_middleware(
         SessionMiddleware,
         secret_key=settings.console_secret.get_secret_value() or secrets.token_urlsafe(32),

@@ -52,8 +52,21 @@ export function toggleMap() {
 async function drawMap(alert) {
   const box = panel.querySelector(".map");
   box.hidden = false;
-  const { draw } = await import("./map.js");
+  // Neither is there until somebody wants a map.
+  const [{ draw }] = await Promise.all([import("./map.js"), style("map.css")]);
   await draw(box, { sightings: alert.all_sightings });
+}
+
+function style(name) {
+  const address = new URL(name, import.meta.url).href;
+  if ([...document.styleSheets].some((sheet) => sheet.href === address)) return null;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = address;
+  return new Promise((ready) => {
+    for (const name of ["load", "error"]) link.addEventListener(name, ready, { once: true });
+    document.head.append(link);
+  });
 }
 
 function fillPicture(alert) {

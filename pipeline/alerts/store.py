@@ -8,6 +8,7 @@ with the role ``covert`` or one whom its list names, and is as absent as one tha
 
 | part | what it keeps |
 | --- | --- |
+| `AlertStore.changes` | every change in one look, for the live pages |
 | `AlertStore.claims` | who is handling which alert |
 | `AlertStore.units` | what units see and answer, and their sectors |
 | `AlertStore.search` | looking for alerts, filters and pages |
@@ -32,6 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hotlists.entry import Handling
 from pipeline import telemetry
+from pipeline.alerts.changes import Changes
 from pipeline.alerts.claims import Claims
 from pipeline.alerts.database import Database
 from pipeline.alerts.deliveries import Deliveries
@@ -71,6 +73,7 @@ class AlertStore:
 
     def __init__(self, database_url: str) -> None:
         self.database = Database(database_url)
+        self.changes = Changes(self.database)
         self.claims = Claims(self.database)
         self.deliveries = Deliveries(self.database)
         self.figures = Figures(self.database)
