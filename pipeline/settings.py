@@ -161,6 +161,17 @@ class Settings(BaseSettings):
         365, ge=1, description="How long the desk's copies of information reports are kept; the zone decides."
     )
     keep_audit_days: int = Field(3650, ge=365, description="How long the audit trail is kept; the zone decides.")
+    keep_figures_days: int = Field(
+        400, ge=31, le=3650, description="How long counts per camera and hour, and camera notices, are kept."
+    )
+    camera_quiet_after_s: float = Field(
+        1800.0,
+        gt=0,
+        description="A camera is not called quiet before it was silent this long, however busy it usually is.",
+    )
+    camera_clock_drift_s: float = Field(
+        10.0, gt=0, description="A camera whose clock is off by more than this raises a notice."
+    )
 
     budget_read_to_hit_ms: float = Field(25.0, gt=0, description="Budget: read appended to hit appended.")
     budget_read_to_alert_ms: float = Field(250.0, gt=0, description="Budget: read appended to alert sent out.")

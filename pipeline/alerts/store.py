@@ -13,6 +13,7 @@ with the role ``covert`` or one whom its list names, and is as absent as one tha
 | `AlertStore.units` | what units see and answer, and their sectors |
 | `AlertStore.search` | looking for alerts, filters and pages |
 | `AlertStore.figures` | the hand-over of a shift, statistics |
+| `AlertStore.cameras` | counts per camera, and what is wrong with them |
 | `AlertStore.reports`, `AlertStore.outbox` | information reports (RIR), and which of them must still leave |
 | `AlertStore.deliveries` | notifications to units |
 | `AlertStore.retention` | how long what is kept, and what was removed |
@@ -33,6 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hotlists.entry import Handling
 from pipeline import telemetry
+from pipeline.alerts.camera_book import CameraBook
 from pipeline.alerts.changes import Changes
 from pipeline.alerts.claims import Claims
 from pipeline.alerts.database import Database
@@ -80,6 +82,7 @@ class AlertStore:
         self.outbox = Outbox(self.database)
         self.reports = Reports(self.database)
         self.trail = Trail(self.database)
+        self.cameras = CameraBook(self.database, self.trail)
         self.retention = Retention(self.database, self.trail)
         self.search = Search(self.database, self.trail)
         self.units = Units(self.database)
