@@ -15,7 +15,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from console import alerts as alert_routes
 from console import api, auth, oidc, preferences, sign_in, views
 from console.assets import ASSETS
-from console.hub import Hub
+from console.hub import Hub, end_claims
 from console.pages import PAGES
 from console.stream import AlertTopic
 from console.tokens import Tokens
@@ -52,6 +52,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
         An open store; None: one of its own on `Settings.database_url`, opened and closed with the application.
     """
     alerts = store if store is not None else AlertStore.of(settings)
+    hub = Hub(alerts)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,7 +62,8 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
                 await alerts.open()
                 stack.push_async_callback(alerts.close)
             stack.push_async_callback(app.state.redis.aclose)
-            tasks = [asyncio.create_task(app.state.hub.watch()), asyncio.create_task(app.state.topic.listen())]
+            work = (hub.watch(), end_claims(alerts, hub), app.state.topic.listen())
+            tasks = [asyncio.create_task(each) for each in work]
             stack.push_async_callback(end_tasks, tasks)
             stack.callback(app.state.hub.close)
             yield
@@ -73,7 +75,6 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
         docs_url=None,
         redoc_url=None,
     )
-    hub = Hub(alerts)
     app.state.settings = settings
     app.state.store = alerts
     app.state.hub = hub

@@ -169,6 +169,16 @@ class Hub:
         moved.set()
 
 
+async def end_claims(store: AlertStore, hub: Hub) -> None:
+    """End the claims that have run out, until cancelled; whichever console comes first does it for all."""
+    while True:
+        # Where the store does not answer, the watcher says so.
+        with contextlib.suppress(SQLAlchemyError, OSError):
+            if await store.claims.expire():
+                hub.nudge()
+        await asyncio.sleep(POLL_S)
+
+
 def alert_event(row: AlertRow, cameras: Cameras, language: str) -> bytes:
     """Make the event of a new or changed alert, as it goes over the line."""
     shown = as_json(alert_row(row, cameras, language))

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from console import auth
 from console.body import form
 from console.messages import text
+from console.pictures import picture_answer
 from console.preferences import language_of
 from console.rooms import ROOMS, enter, note, page, rooms_of, store_of
 from console.web import TEMPLATES
@@ -103,7 +104,7 @@ async def attachment(request: Request, rir_id: str, name: str, user: Visitor) ->
     except UnknownReportError:
         raise HTTPException(404, "there is no such report or attachment") from None
     await note(request, user, "rir.attachment", rir_id, name)
-    return Response(content, media_type="image/jpeg")
+    return picture_answer(content)
 
 
 @routes.get("/rir/{rir_id}/report.pdf")

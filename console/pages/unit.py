@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from console import auth
 from console.body import small_body
 from console.hub import Hub
+from console.pictures import picture_answer
 from console.preferences import language_of
 from console.present import Cameras, Shown, unit_alert
 from console.rooms import enter, note, page, store_of
@@ -73,7 +74,7 @@ async def unit_picture(request: Request, alert_id: str, kind: str, user: Visitor
     if picture is None:
         raise HTTPException(404, "this alert has no such picture")
     await note(request, user, f"{kind}.view", alert_id)
-    return Response(picture, media_type="image/jpeg")
+    return picture_answer(picture)
 
 
 @routes.post("/unit/alerts/{alert_id}/response")

@@ -5,9 +5,10 @@ import * as details from "./details.js";
 import { claim, release, judge } from "./deeds.js";
 import { Filter } from "./filter.js";
 import { Line } from "./line.js";
-import { clock, plateText } from "./rows.js";
+import { clock } from "./rows.js";
 import * as sound from "./sound.js";
 import { say, toast } from "./tell.js";
+import { plateText } from "./vehicle.js";
 import { Window } from "./window.js";
 import { desk, word } from "./words.js";
 

@@ -1,7 +1,7 @@
 // The list that is drawn only where it is looked at. Every row is as high as the next, so a row's place is its number;
 // the chosen row is always there, so that the keyboard and a screen reader never lose it.
 
-import { fillRow, loadPatch, makeRow, tick } from "./rows.js";
+import { fillRow, loadPictures, makeRow, tick } from "./rows.js";
 
 const MORE = 4;
 const SETTLED_MS = 180;
@@ -107,6 +107,8 @@ export class Window {
     for (const [id, at] of wanted) {
       const alert = this.#alerts.get(id);
       let row = this.#rows.get(id);
+      // From the first vehicle's picture on, every row keeps a place for one: the columns stay in line.
+      if (alert.has_picture) this.#list.classList.add("with-vehicles");
       if (row === undefined) {
         row = makeRow(alert);
         this.#rows.set(id, row);
@@ -176,6 +178,6 @@ export class Window {
 
   // Pictures are fetched for rows that have stayed: not for those that fly by.
   #settled() {
-    for (const row of this.#rows.values()) loadPatch(row);
+    for (const row of this.#rows.values()) loadPictures(row);
   }
 }

@@ -72,6 +72,7 @@ ALERTS: Final = Table(
     Index("alerts_covert", "alert_id", sqlite_where=text("covert = 1"), postgresql_where=text("covert")),
     _present("alerts_released", "released_at_ns"),
     _present("alerts_withdrawn", "withdrawn_at_ns"),
+    _present("alerts_claimed", "claimed_until_ns"),
     Index("alerts_plate", "plate_listed"),
     Index("alerts_list", "hotlist", "created_at_ns", "covert", "verdict", "priority"),
 )
