@@ -44,9 +44,17 @@ Visitor = Annotated[Viewer, Depends(enter("rir"))]
 async def list_page(request: Request, user: Visitor, state: State | None = None) -> Response:
     """Show the newest reports."""
     await note(request, user, "page.view", "rir")
-    reports = await store_of(request).reports.all(user, state=state)
-    cameras = request.app.state.cameras
-    return page(request, "rir", user, reports=reports, states=list(State), chosen=state, cameras=cameras)
+    store, cameras = store_of(request), request.app.state.cameras
+    return page(
+        request,
+        "rir",
+        user,
+        reports=await store.reports.all(user, state=state),
+        backlog=await store.outbox.backlog(user),
+        states=list(State),
+        chosen=state,
+        cameras=cameras,
+    )
 
 
 @routes.post("/alerts/{alert_id}/rir")

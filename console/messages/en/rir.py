@@ -9,6 +9,7 @@ TEXTS: Final[Mapping[str, str]] = {
     # Information reports
     "rir.title": "Information reports",
     "rir.empty": "There are no reports. Make one from an alert.",
+    "rir.waiting": "Yet to leave: {count}. The oldest has waited since",
     "rir.make": "Information report",
     "rir.one": "Report {id}",
     "rir.state": "State",

@@ -9,6 +9,7 @@ TEXTS: Final[Mapping[str, str]] = {
     # Information reports
     "rir.title": "Rapports d’information",
     "rir.empty": "Il n’y a pas de rapport. Créez-en un depuis une alerte.",
+    "rir.waiting": "Encore à envoyer : {count}. Le plus ancien attend depuis le",
     "rir.make": "Rapport d’information",
     "rir.one": "Rapport {id}",
     "rir.state": "État",

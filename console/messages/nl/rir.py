@@ -9,6 +9,7 @@ TEXTS: Final[Mapping[str, str]] = {
     # Information reports
     "rir.title": "Informatierapporten",
     "rir.empty": "Er zijn geen rapporten. Maak er een vanuit een melding.",
+    "rir.waiting": "Nog te verzenden: {count}. De oudste wacht sinds",
     "rir.make": "Informatierapport",
     "rir.one": "Rapport {id}",
     "rir.state": "Toestand",
