@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     rir_intake_token: SecretStr = Field(
         SecretStr(""), description="Bearer token for the address of the intake; empty: none is sent."
     )
+    report_language: Literal["nl", "fr", "en"] = Field(
+        "nl", description="Language in which information reports are drafted, and printed."
+    )
     search_reason_after_days: int = Field(
         30,
         ge=0,

@@ -123,7 +123,7 @@ async def as_pdf(request: Request, rir_id: str, user: Visitor) -> Response:
     names = [each.name for each in report.draft.attachments]
     pictures = {name: await reports.attachment(rir_id, name, user) for name in names}
     await note(request, user, "rir.pdf", rir_id)
-    content = await asyncio.to_thread(pdf.render, report, pictures)
+    content = await asyncio.to_thread(pdf.render, report, pictures, reports.wording)
     disposition = f'inline; filename="rir-{rir_id[:8]}.pdf"'
     return Response(content, media_type="application/pdf", headers={"Content-Disposition": disposition})
 

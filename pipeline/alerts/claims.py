@@ -14,8 +14,8 @@ from sqlalchemy import func as sql
 from sqlalchemy import insert, select, update
 
 from pipeline import telemetry
-from pipeline.alerts import reports
 from pipeline.alerts.database import Change, Database
+from pipeline.alerts.reports import Reports
 from pipeline.alerts.rows import Claim, UnknownAlertError, Verdict, live_claim
 from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS
 from pipeline.alerts.viewer import Viewer, may_see
@@ -40,8 +40,9 @@ class OutdatedError(Exception):
 class Claims:
     """Who handles which alert, and what they say of it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reports: Reports) -> None:
         self._database = database
+        self._reports = reports
 
     async def claim(self, alert_id: str, by: Viewer, *, take_over: bool = False) -> Claim:
         """Take an alert in hand, or renew one's claim; a new holder is a change that every page hears of.
@@ -126,7 +127,7 @@ class Claims:
             }
             await change.connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(**values))
             if verdict is Verdict.CONFIRMED:
-                await reports.draft_stored(change.connection, decode(row.payload, Alert), by=by.name)
+                await self._reports.draft_stored(change.connection, decode(row.payload, Alert), by=by.name)
 
 
 def _release(row: Any, verdict: Verdict, now_ns: int) -> dict[str, Any]:

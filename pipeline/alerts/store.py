@@ -58,6 +58,7 @@ from pipeline.alerts.trail import AuditLine, Deed, Trail
 from pipeline.alerts.units import Units
 from pipeline.alerts.users import User, Users
 from pipeline.alerts.viewer import COVERT_ROLE, Viewer, may_see
+from pipeline.alerts.wording import Wording
 from pipeline.model import Alert, Hit, RirDraft, decode, encode
 from pipeline.settings import Settings
 
@@ -76,11 +77,11 @@ class AlertStore:
     def __init__(self, database_url: str) -> None:
         self.database = Database(database_url)
         self.changes = Changes(self.database)
-        self.claims = Claims(self.database)
+        self.reports = Reports(self.database)
+        self.claims = Claims(self.database, self.reports)
         self.deliveries = Deliveries(self.database)
         self.figures = Figures(self.database)
         self.outbox = Outbox(self.database)
-        self.reports = Reports(self.database)
         self.trail = Trail(self.database)
         self.cameras = CameraBook(self.database, self.trail)
         self.retention = Retention(self.database, self.trail)
@@ -90,8 +91,15 @@ class AlertStore:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Make the store that the settings name, with their limits on looking far back."""
+        """Make the store that the settings name, with their limits on looking far back and their words of reports.
+
+        Raises
+        ------
+        ConfigurationError
+            The registry of cameras cannot be read.
+        """
         store = cls(settings.database_url)
+        store.reports.wording = Wording.of(settings)
         store.search.limits = Limits(settings.search_reason_after_days)
         return store
 
