@@ -183,7 +183,7 @@ class Doorkeeper:
         if given is not None:
             if self._token and hmac.compare_digest(given.encode(), self._token.encode()):
                 return "api"
-            found = self._tokens.find(given)
+            found = await self._tokens.find(given)
             if found is not None and "hotlists:write" in found[1]:
                 return f"api:{found[0]}"
             if found is not None:

@@ -19,6 +19,7 @@ with the role ``covert`` or one whom its list names, and is as absent as one tha
 | `AlertStore.retention` | how long what is kept, and what was removed |
 | `AlertStore.trail` | the audit trail |
 | `AlertStore.users` | who may sign in |
+| `AlertStore.api_tokens` | which programs may ask |
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hotlists.entry import Handling
 from pipeline import telemetry
+from pipeline.alerts.api_tokens import ApiTokens
 from pipeline.alerts.camera_book import CameraBook
 from pipeline.alerts.changes import Changes
 from pipeline.alerts.claims import Claims
@@ -76,6 +78,7 @@ class AlertStore:
 
     def __init__(self, database_url: str) -> None:
         self.database = Database(database_url)
+        self.api_tokens = ApiTokens(self.database)
         self.changes = Changes(self.database)
         self.reports = Reports(self.database)
         self.claims = Claims(self.database, self.reports)

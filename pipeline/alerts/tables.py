@@ -166,6 +166,20 @@ USERS: Final = Table(
     Column("roles", Text, nullable=False),
 )
 
+API_TOKENS: Final = Table(
+    "api_tokens",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("made_by", String(128), nullable=False),
+    Column("made_at_ns", BigInteger, nullable=False),
+    Column("expires_at_ns", BigInteger, nullable=False),
+    Column("revoked_by", String(128)),
+    Column("revoked_at_ns", BigInteger),
+)
+"""Tokens for programs, by the hash of each; none is removed: a name in the trail stays that of one token."""
+
 AUDIT: Final = Table(
     "audit",
     METADATA,

@@ -234,5 +234,18 @@ async def test_a_search_opens_what_it_finds(desk: Desk) -> None:
     await expect(page.locator("#details")).to_contain_text("1-ABC-123")
 
 
+async def test_a_token_is_made_on_its_page_and_shown_this_once(desk: Desk) -> None:
+    page = await desk.open("chief", "/tokens")
+    await page.fill("#name", "dashboard")
+    await page.check("text=alerts:read")
+    await page.get_by_role("button", name="Token maken").click()
+    await expect(page.locator("code.token")).to_contain_text("lik_")
+    await page.get_by_role("link", name="Tokens").click()
+    await expect(page.locator("tbody th")).to_have_text("dashboard")
+    await expect(page.locator("code.token")).to_have_count(0)
+    await page.get_by_role("button", name="Intrekken dashboard").click()
+    await expect(page.locator("tbody")).to_contain_text("Ingetrokken door chief")
+
+
 def _fields(alert: object) -> dict[str, object]:
     return {name: getattr(alert, name) for name in type(alert).__struct_fields__}  # type: ignore[attr-defined]

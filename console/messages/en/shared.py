@@ -18,6 +18,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "nav.rir": "RIR",
     "nav.statistics": "Statistics",
     "nav.retention": "Retention",
+    "nav.tokens": "Tokens",
     "nav.audit": "Audit",
     "nav.unit": "Units",
     "menu.language": "Language",

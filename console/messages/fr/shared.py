@@ -18,6 +18,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "nav.rir": "RIR",
     "nav.statistics": "Statistiques",
     "nav.retention": "Conservation",
+    "nav.tokens": "Jetons",
     "nav.audit": "Audit",
     "nav.unit": "Intervention",
     "menu.language": "Langue",

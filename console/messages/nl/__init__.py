@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from console.messages.nl import live, pages, rir, shared, statistics
+from console.messages.nl import live, pages, rir, shared, statistics, tokens
 
 TEXTS: Final[Mapping[str, str]] = {
     **shared.TEXTS,
@@ -13,4 +13,5 @@ TEXTS: Final[Mapping[str, str]] = {
     **pages.TEXTS,
     **rir.TEXTS,
     **statistics.TEXTS,
+    **tokens.TEXTS,
 }

@@ -18,6 +18,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "nav.rir": "RIR",
     "nav.statistics": "Statistieken",
     "nav.retention": "Bewaring",
+    "nav.tokens": "Tokens",
     "nav.audit": "Audit",
     "nav.unit": "Interventie",
     "menu.language": "Taal",
