@@ -30,7 +30,8 @@ from pipeline.batch import ReadBatch
 from pipeline.cameras import Camera, load_cameras
 from pipeline.checks import check_capture
 from pipeline.errors import FrameError
-from pipeline.ingest.localise import Localiser, decode_image, rectify
+from pipeline.ingest.images import decode_image
+from pipeline.ingest.localise import Localiser, rectify
 from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX, Reader
 from pipeline.intake import Record
 from pipeline.model import Box, Capture, MessageError, PlateRead, RejectReason, decode, derive_id

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pipeline import telemetry, topics
 from pipeline.errors import UnavailableError
 from pipeline.ingest import worker
-from pipeline.ingest.localise import decode_image
+from pipeline.ingest.images import decode_image
 from pipeline.ingest.worker import Recogniser, run
 from pipeline.model import Capture, PlateRead, Reject, RejectReason, decode, derive_id, encode
 from pipeline.settings import Settings

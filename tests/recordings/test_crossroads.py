@@ -17,7 +17,7 @@ from pipeline.cameras import load_cameras
 from pipeline.demo import Recording, TruthLine
 from pipeline.ingest import frames
 from pipeline.ingest.feeds import FEEDS
-from pipeline.ingest.localise import decode_image
+from pipeline.ingest.images import decode_image
 from pipeline.ingest.worker import Recogniser
 from pipeline.model import Capture, PlateRead
 from pipeline.replay import RECORDING_START_NS, load_feed
