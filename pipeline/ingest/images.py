@@ -21,6 +21,8 @@ MAX_SIDE_PX: Final = 16_384
 """No camera's frame is wider; a scan or a panorama is, and its plates are specks on it."""
 MAX_PIXELS: Final = 50_000_000
 """Three bytes each, and a progressive JPEG needs nine while it is decoded: under half a gigabyte."""
+BROKEN_OFF: Final = "the image breaks off, and no plate is on what came of it; send it again"
+"""Said of a JPEG that is not `Decoded.whole` and shows no plate: it must not pass for an empty road."""
 
 _END_OF_IMAGE: Final = b"\xff\xd9"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
