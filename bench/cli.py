@@ -41,6 +41,32 @@ def bench_match(
             from bench.figures import write
 
             write(figures, measured["recall"], measured["reliability"])
+    _show(measured, as_json)
+
+
+@bench_app.command("read")
+def bench_read(
+    folder: Annotated[Path, typer.Argument(help="Labelled images: whole frames, or with --patch plates.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV: file,text[,x,y,w,h][,lines], or file,x,y,w,h; default: labels.csv.")
+    ] = None,
+    patch: Annotated[bool, typer.Option("--patch", help="The images are plates, cut out.")] = False,
+    peer_model: Annotated[Path | None, typer.Option(help="A fast-plate-ocr model (ONNX) to read beside.")] = None,
+    peer_config: Annotated[Path | None, typer.Option(help="Its plate configuration (YAML).")] = None,
+    tesseract: Annotated[bool, typer.Option(help="Read with Tesseract too.")] = True,
+    sheet: Annotated[Path | None, typer.Option(help="Draw the worst misreads here, a PNG.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Read a labelled folder: how right, how sure, how fast, beside Tesseract and another model."""
+    from bench import read
+
+    if (peer_model is None) != (peer_config is None):
+        raise typer.BadParameter("--peer-model and --peer-config go together")
+    peer = (peer_model, peer_config) if peer_model and peer_config else None
+    _show(read.measure(read.Plan(folder, labels, patch, peer, tesseract, sheet)), as_json)
+
+
+def _show(measured: dict[str, Any], as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(measured, indent=1) + "\n")
         return
@@ -52,5 +78,5 @@ def _flat(prefix: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [line for name, each in value.items() for line in _flat(f"{prefix}.{name}".lstrip("."), each)]
     if isinstance(value, list):
-        return [(prefix, f"{len(value)} points")]
+        return [(prefix, f"{len(value)} of them")]
     return [(prefix, f"{value:.4g}" if isinstance(value, float) else str(value))]

@@ -168,6 +168,38 @@ def record(
 
 
 @app.command()
+def read(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE|FOLDER...", help="JPEG or PNG; folders as a whole.")
+    ],
+    patch: Annotated[bool, typer.Option("--patch", help="The images are plates, cut out.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image.")] = False,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write each image there, with what is read on it.")
+    ] = None,
+) -> None:
+    """Read the plates on images, without a broker. Exit code 1 where one cannot be read; the others are."""
+    import msgspec
+
+    from pipeline.ingest import files
+    from pipeline.ingest.recognise import Recogniser
+
+    found = files.list_files(paths, leave_out=draw)
+    drawings = files.Drawings(draw) if draw else None
+    refused = False
+    for answer in files.read_files(found, Recogniser(), patch=patch, keep_pixels=draw is not None):
+        refused |= bool(answer.error)
+        if drawings and answer.pixels is not None:
+            drawings.draw(answer)
+        if as_json:
+            _say(msgspec.json.encode(answer.to_json()).decode())
+        else:
+            for line in answer.to_lines():
+                _say(line)
+    raise typer.Exit(int(refused))
+
+
+@app.command()
 def match(
     hotlist: Annotated[Path, typer.Option(help="CSV or NDJSON; only the column plate is required.")],
     reads: Annotated[Path, typer.Option(help="NDJSON or CSV: read_id, plate, camera, captured_at, ...")],

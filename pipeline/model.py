@@ -22,6 +22,12 @@ LAST_NS: Final = 2**63 - 1
 Nanoseconds = Annotated[int, msgspec.Meta(ge=0, le=LAST_NS)]
 """A moment: nanoseconds since the epoch, UTC, as columns and stores can hold it."""
 
+MAX_PATCH_BYTES: Final = 16_384
+"""Largest picture of a plate that travels with its read; most have 1 to 5 kB."""
+MAX_PICTURE_BYTES: Final = 24_576
+"""Largest picture of a vehicle that travels with its read. With the largest patch and all else that a read has, it
+fits into the smallest `Settings.kafka_max_message_bytes`."""
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """What every message carries."""
@@ -77,7 +83,10 @@ class Capture(Message, frozen=True, kw_only=True):
 
 
 class PlateRead(Message, frozen=True, kw_only=True):
-    """A read on ``anpr.reads``, keyed by camera."""
+    """A read on ``anpr.reads``, keyed by camera.
+
+    A later message of the same id replaces it: the same vehicle, read from more frames.
+    """
 
     read_id: str
     capture_id: str
@@ -98,9 +107,9 @@ class PlateRead(Message, frozen=True, kw_only=True):
     """How many frames the read rests on."""
     box: Box | None = None
     patch: bytes | None = None
-    """JPEG of the plate, at most a few kB."""
+    """JPEG of the plate, at most 16 KiB."""
     picture: bytes | None = None
-    """JPEG of the vehicle, at most some tens of kB; None where the source gives none."""
+    """JPEG of the vehicle, at most 24 KiB; None where the source gives none."""
     trail: dict[str, int] = {}
 
 

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ingest.localise import Localiser, decode_image, rectify
+from pipeline.ingest.images import decode_image
+from pipeline.ingest.localise import Localiser, rectify
 from pipeline.ingest.ocr import MODEL, glyph_features, segment
 from plates.alphabet import CHARACTERS
 from training.plates import STYLES

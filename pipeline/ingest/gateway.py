@@ -30,10 +30,11 @@ from starlette.requests import ClientDisconnect
 from pipeline import telemetry, topics
 from pipeline.errors import FeedError, UnavailableError
 from pipeline.ingest.feeds import FEEDS
-from pipeline.ingest.feeds.base import Feed, take
+from pipeline.ingest.feeds.base import Feed, Posted, take
 from pipeline.ingest.feeds.fields import camera_of, moment_ns
 from pipeline.ingest.feeds.form import parse_multipart, parse_urlencoded
 from pipeline.ingest.feeds.reads import patch_of
+from pipeline.ingest.pictures import fitting_jpeg
 from pipeline.model import Capture, PlateRead, RejectReason, derive_id
 from pipeline.serve import serve
 from pipeline.settings import Settings
@@ -296,15 +297,19 @@ async def _take_feed(gateway: Gateway, feed: Feed, request: Request) -> JSONResp
     received_ns = telemetry.now_ns()
     raw = await gateway.body(request)
     try:
-        payload, picture = _message(feed, raw, request.headers.get("content-type", ""))
+        posted = _posted(feed, raw, request.headers.get("content-type", ""))
     except FeedError as error:
         await gateway.publish(topics.READS, [], [(error, raw)], feed.name)
         raise Problem(400, str(error), field=error.field) from None
-    taken = take(feed, payload)
+    taken = take(feed, posted.message)
     trail = {Stamp.RECEIVED.value: received_ns, Stamp.READ_SENT.value: telemetry.now_ns()}
     reads = [msgspec.structs.replace(read, trail=trail) for read in taken.reads]
-    if len(reads) == 1 and (patch := patch_of(picture)):
-        reads = [msgspec.structs.replace(reads[0], patch=patch)]
+    if len(reads) == 1:
+        beside = {"patch": patch_of(posted.patch), "picture": posted.picture}
+        reads = [msgspec.structs.replace(reads[0], **{name: jpeg for name, jpeg in beside.items() if jpeg})]
+    if any(read.picture for read in reads):
+        # Decoding is the one thing here that takes long.
+        reads = await asyncio.to_thread(_with_fitting_pictures, reads)
     await gateway.publish(topics.READS, reads, taken.refused, feed.name)
     telemetry.MESSAGES.labels("gateway", "read").inc(len(reads))
     first_error = taken.refused[0][0] if taken.refused else None
@@ -320,15 +325,19 @@ async def _take_feed(gateway: Gateway, feed: Feed, request: Request) -> JSONResp
     return JSONResponse(answer, 202)
 
 
-def _message(feed: Feed, raw: bytes, content_type: str) -> tuple[bytes, bytes | None]:
-    """Return the feed's message and the plate's picture out of a body, which may be a form."""
+def _with_fitting_pictures(reads: list[PlateRead]) -> list[PlateRead]:
+    return [msgspec.structs.replace(read, picture=fitting_jpeg(read.picture)) for read in reads]
+
+
+def _posted(feed: Feed, raw: bytes, content_type: str) -> Posted:
+    """Take the feed's message, and the pictures beside it, out of a body, which may be a form."""
     kind = content_type.lower()
     if kind.startswith("multipart/"):
         return feed.form.split(parse_multipart(raw, content_type))
     # Many a client says urlencoded of whatever it posts: only what looks like a form is read as one.
     if kind.startswith("application/x-www-form-urlencoded") and raw.startswith(f"{feed.form.message}=".encode()):
         return feed.form.split(parse_urlencoded(raw))
-    return raw, None
+    return Posted(raw)
 
 
 async def _take_frame(gateway: Gateway, request: Request) -> JSONResponse:

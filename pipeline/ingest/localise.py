@@ -10,7 +10,6 @@ are lower than `MIN_CHARACTER_PX` when the frame is scaled to `_WORK_WIDTH_PX`.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,15 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import FrameError
 from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
 
-MIN_SIDE_PX: Final = 16
-MAX_PIXELS: Final = 50_000_000
 MAX_PLATES: Final = 8
 MIN_CHARACTER_PX: Final = 9
 
-_END_OF_IMAGE: Final = b"\xff\xd9"
 _WORK_WIDTH_PX: Final = 1280
 _MAX_CHARACTER_PX: Final = 120
 # Size of a neighbourhood, and how much darker than its mean ink is there, in grey levels.
@@ -73,64 +68,6 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.scores)
-
-
-def decode_image(data: bytes) -> NDArray[np.uint8]:
-    """Decode JPEG or PNG into RGB uint8 ``(H, W, 3)``, turned as its EXIF says; transparency is dropped.
-
-    The size is read from the header first: an image of a few kB can claim gigabytes of pixels. A JPEG that
-    breaks off is decoded as far as it goes, because a plate may be on what came.
-
-    Raises
-    ------
-    FrameError
-        It is no image (``not_an_image``), or too small or too large for one (``image_size``).
-    """
-    if not data:
-        raise FrameError("the image is empty", reason="not_an_image")
-    size = image_size(data)
-    if size is None:
-        raise FrameError("the bytes are no image; send JPEG or PNG", reason="not_an_image")
-    width, height = size
-    if min(height, width) < MIN_SIDE_PX:
-        raise FrameError(f"the image is {width}x{height} pixels; a plate needs more", reason="image_size")
-    if height * width > MAX_PIXELS:
-        raise FrameError(f"the image is {width}x{height} pixels; at most {MAX_PIXELS}", reason="image_size")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            # OpenCV waits in vain for the rest of a JPEG; told that this is the end, it leaves the rest grey.
-            image = cv2.imdecode(np.frombuffer(data + _END_OF_IMAGE, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise FrameError(f"the image cannot be decoded: {error.err}", reason="not_an_image") from error
-    if image is None:
-        raise FrameError("the image is damaged and cannot be decoded; send it again", reason="not_an_image")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def image_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height as a JPEG's or PNG's header states them; None when it is neither, or has no header."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return struct.unpack(">II", data[16:24]) if data[12:16] == b"IHDR" and len(data) >= 24 else None
-    return _jpeg_size(data) if data[:2] == b"\xff\xd8" else None
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Walk the segments to the frame header (SOF, ISO/IEC 10918-1 B.2.2)."""
-    at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        # SOF0 to SOF15, without the markers between them that are no frame header.
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    return None
 
 
 class Localiser:

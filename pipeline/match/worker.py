@@ -51,7 +51,7 @@ from pipeline.topics import Publisher
 from plates import alphabet
 
 MAX_READ_BYTES: Final = 32_768
-"""Largest read, its patch aside. One with all 36 characters for each slot has some 12 kB."""
+"""Largest read, its pictures aside. One with all 36 characters for each slot has some 12 kB."""
 _ENVELOPE_BYTES: Final = 1024
 """What Kafka adds to a message: key, header, batch."""
 _KINDS: Final = [ReadKind(kind) for kind in KINDS]
@@ -152,8 +152,8 @@ class MatchStage:
             except MessageError as error:
                 refused.append(Refused(record, RejectReason.UNREADABLE, str(error)))
                 continue
-            if len(value) > MAX_READ_BYTES and len(value) - _in_base64(read.patch) > MAX_READ_BYTES:
-                detail = f"larger than {MAX_READ_BYTES} bytes, its patch aside"
+            if len(value) > MAX_READ_BYTES and len(value) - _pictures_bytes(read) > MAX_READ_BYTES:
+                detail = f"larger than {MAX_READ_BYTES} bytes, its pictures aside"
                 refused.append(Refused(record, RejectReason.UNREADABLE, detail, read))
                 continue
             why = check_read(read, self._cameras, now_ns=now_ns, tolerance_s=tolerance_s)
@@ -199,7 +199,7 @@ class MatchStage:
         return list(hits.values())
 
     def _fitting(self, hit: Hit) -> bytes:
-        """Encode a hit; without the patch where it would be larger than Kafka takes: the hit is what counts.
+        """Encode a hit; where it would be larger than Kafka takes, without pictures: the hit is what counts.
 
         Raises
         ------
@@ -208,9 +208,11 @@ class MatchStage:
         """
         limit_bytes = self._settings.kafka_max_message_bytes - _ENVELOPE_BYTES
         raw = encode(hit)
-        if len(raw) > limit_bytes:
-            read = msgspec.structs.replace(hit.read, patch=None)
-            raw = encode(msgspec.structs.replace(hit, read=read))
+        # The plate goes last: somebody judges the hit by it.
+        for dropped in ({"picture": None}, {"picture": None, "patch": None}):
+            if len(raw) <= limit_bytes:
+                break
+            raw = encode(msgspec.structs.replace(hit, read=msgspec.structs.replace(hit.read, **dropped)))
         if len(raw) > limit_bytes:
             raise ValueError(f"a hit of {len(raw)} bytes; see LIK_KAFKA_MAX_MESSAGE_BYTES")
         return raw
@@ -285,5 +287,6 @@ def _severity(entry: EntryRef) -> tuple[bool, int]:
     return entry.handling is Handling.COVERT, -entry.priority.rank
 
 
-def _in_base64(raw: bytes | None) -> int:
-    return (len(raw) + 2) // 3 * 4 if raw else 0
+def _pictures_bytes(read: PlateRead) -> int:
+    """What a read's pictures take of its message, as base64."""
+    return sum((len(raw) + 2) // 3 * 4 for raw in (read.patch, read.picture) if raw)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demo import TruthLine
-from pipeline.ingest.localise import Localiser, decode_image
+from pipeline.ingest.images import decode_image
+from pipeline.ingest.localise import Localiser
 from plates.normalise import normalise
 from recordings import CROSSROADS
 

@@ -17,7 +17,7 @@ from pipeline import topics
 from pipeline.errors import ConfigurationError
 from pipeline.ingest import frames
 from pipeline.ingest.frames import Frame, Stream, open_source, replay
-from pipeline.ingest.localise import decode_image
+from pipeline.ingest.images import decode_image
 from pipeline.model import Capture, Reject, RejectReason, decode
 from pipeline.settings import Settings
 from pipeline.telemetry import Stamp

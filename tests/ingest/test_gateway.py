@@ -9,14 +9,15 @@ import pytest
 
 from pipeline import topics
 from pipeline.ingest.feeds import FEEDS
-from pipeline.ingest.feeds.reads import MAX_PATCH_BYTES
-from pipeline.model import Capture, PlateRead, Reject, RejectReason, derive_id
+from pipeline.ingest.images import image_size
+from pipeline.model import MAX_PATCH_BYTES, MAX_PICTURE_BYTES, Capture, PlateRead, Reject, RejectReason, derive_id
 from tests.conftest import BrokerUnderTest, MakeSettings
 from tests.factories import JPEG
 from tests.ingest.feeds.sample_files import NAMES, changed, feed_of, sample
 from tests.ingest.feeds.test_form import TYPE as FORM_TYPE
 from tests.ingest.feeds.test_form import form
 from tests.ingest.gateway_client import FRAME, GOOD, STREAM, application, kept, problem
+from tests.ingest.pictures import DAY, jpeg_of
 
 # What is good
 
@@ -170,14 +171,17 @@ async def test_a_cameras_form_gives_the_read_and_its_patch(
 ) -> None:
     settings = make_settings(broker)
     xml = sample("hikvision.xml")
-    body = form(
-        ("anpr.xml", xml), ("licensePlatePicture.jpg", JPEG), ("detectionPicture.jpg", JPEG + bytes(90_000))
-    )
+    scene = jpeg_of(DAY)
+    assert len(scene) > MAX_PICTURE_BYTES
+    body = form(("anpr.xml", xml), ("licensePlatePicture.jpg", JPEG), ("detectionPicture.jpg", scene))
     async with application(settings) as (_, client):
         answer = await client.post("/ingest/hikvision", content=body, headers={"Content-Type": FORM_TYPE})
     assert answer.status_code == 202
     ((_, read),) = await kept(settings, topics.READS, PlateRead, 1)
     assert (read.plate, read.patch) == ("1KLD593", JPEG)
+    assert read.picture is not None
+    assert len(read.picture) <= MAX_PICTURE_BYTES
+    assert image_size(read.picture) == (480, 270)
     assert read.read_id == FEEDS["hikvision"].parse(xml)[0].read_id
 
 
@@ -186,18 +190,38 @@ async def test_a_picture_that_is_no_small_jpeg_is_left_out(
     embedded_broker: BrokerUnderTest, make_settings: MakeSettings, picture: bytes
 ) -> None:
     settings = make_settings(embedded_broker)
-    body = form(("anpr.xml", sample("hikvision.xml")), ("licensePlatePicture.jpg", picture))
+    body = form(
+        ("anpr.xml", sample("hikvision.xml")),
+        ("licensePlatePicture.jpg", picture),
+        ("detectionPicture.jpg", b"\xff\xd8\xff" + bytes(MAX_PICTURE_BYTES)),
+    )
     async with application(settings) as (_, client):
         answer = await client.post("/ingest/hikvision", content=body, headers={"Content-Type": FORM_TYPE})
     assert answer.status_code == 202
     ((_, read),) = await kept(settings, topics.READS, PlateRead, 1)
-    assert read.patch is None
+    assert (read.patch, read.picture) == (None, None)
+
+
+async def test_the_picture_of_one_vehicle_goes_with_its_read(
+    embedded_broker: BrokerUnderTest, make_settings: MakeSettings
+) -> None:
+    settings = make_settings(embedded_broker)
+    async with application(settings) as (_, client):
+        answer = await client.post(
+            "/ingest/platerecognizer",
+            data={"json": sample("platerecognizer-vehicle.json").decode()},
+            files={"upload": ("vehicle.jpg", JPEG, "image/jpeg")},
+        )
+    assert answer.status_code == 202
+    ((_, read),) = await kept(settings, topics.READS, PlateRead, 1)
+    assert (read.patch, read.picture) == (None, JPEG)
 
 
 async def test_a_vendors_form_with_json_and_a_picture_is_taken(
     embedded_broker: BrokerUnderTest, make_settings: MakeSettings
 ) -> None:
-    async with application(make_settings(embedded_broker)) as (_, client):
+    settings = make_settings(embedded_broker)
+    async with application(settings) as (_, client):
         pictured = await client.post(
             "/ingest/platerecognizer",
             data={"json": STREAM.decode()},
@@ -208,6 +232,8 @@ async def test_a_vendors_form_with_json_and_a_picture_is_taken(
     assert pictured.status_code == plain.status_code == 202
     assert pictured.json() == plain.json()
     assert plain.json()["accepted"] == 2
+    # Of two vehicles, nobody says whose picture it is.
+    assert {read.picture for _, read in await kept(settings, topics.READS, PlateRead, 4)} == {None}
 
 
 async def test_a_file_may_be_uploaded_as_a_form_does(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -17,10 +19,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline import telemetry, topics
 from pipeline.errors import UnavailableError
-from pipeline.ingest import worker
-from pipeline.ingest.localise import decode_image
-from pipeline.ingest.worker import Recogniser, run
-from pipeline.model import Capture, PlateRead, Reject, RejectReason, decode, derive_id, encode
+from pipeline.ingest import images, pictures, recognise, worker
+from pipeline.ingest.worker import FrameReader, run
+from pipeline.model import MAX_PICTURE_BYTES, Capture, PlateRead, Reject, RejectReason, decode, derive_id, encode
 from pipeline.settings import Settings
 from pipeline.telemetry import Stamp
 from pipeline.topics import Publisher
@@ -32,12 +33,16 @@ from tests.wire import drained, receive, send
 HOUR_NS = 3600 * 10**9
 
 
+LONG_AFTER_NS = 20 * 10**9
+"""Between captures that no track spans."""
+
+
 def capture_of(image: bytes, number: int = 0, **more: Any) -> Capture:
-    """A capture of now at cam-1; how long it waits counts from when Kafka has it."""
+    """A capture at cam-1, long before or after each other's; how long it waits counts from when Kafka has it."""
     values: dict[str, Any] = {
         "capture_id": derive_id("capture", number),
         "camera": "cam-1",
-        "captured_at_ns": time.time_ns() - 10**9,
+        "captured_at_ns": time.time_ns() - HOUR_NS + number * LONG_AFTER_NS,
         "image": image,
         **more,
     }
@@ -150,14 +155,20 @@ async def test_a_read_carries_what_it_rests_on(embedded: Settings) -> None:
     assert read.characters is not None
     assert "".join(max(slot, key=slot.__getitem__) for slot in read.characters) == read.plate
     assert all(0.9 < sum(slot.values()) <= 1.001 for slot in read.characters)
-    assert all(len(slot) <= worker.KEPT_CHARACTERS for slot in read.characters)
+    assert all(len(slot) <= recognise.KEPT_CHARACTERS for slot in read.characters)
     assert read.confidence == pytest.approx(np.prod([max(slot.values()) for slot in read.characters]), rel=1e-2)
     assert read.patch is not None
     assert read.box is not None
     shown = cv2.imdecode(np.frombuffer(read.patch, np.uint8), cv2.IMREAD_COLOR)
     assert len(read.patch) < 8_192
-    assert read.box.w <= shown.shape[1] <= worker.PICTURE_WIDTH_PX
+    assert read.box.w <= shown.shape[1] <= pictures.PATCH_WIDTH_PX
     assert abs(shown.shape[1] / shown.shape[0] - read.box.w / read.box.h) < 0.3
+    assert read.frames == 1
+    assert read.picture is not None
+    width, height = images.image_size(read.picture) or (0, 0)
+    assert pictures.PICTURE_WIDTH_PX >= width > shown.shape[1]
+    assert height > 2 * shown.shape[0]
+    assert len(read.picture) <= MAX_PICTURE_BYTES
     assert read.trail[Stamp.FRAME_SENT.value] == frame.trail[Stamp.FRAME_SENT.value]
     assert (
         read.trail[Stamp.FRAME_SENT.value]
@@ -192,16 +203,16 @@ def test_a_text_too_short_or_too_unsure_is_no_read(
 ) -> None:
     assert len(plate_of(DAY)) == 7
     frame = capture_of(jpeg_of(DAY))
-    assert len(Recogniser().recognise([frame])[0]) == 1
+    assert len(FrameReader().read([frame])[0]) == 1
     before = outcomes("not_a_plate")
-    monkeypatch.setattr(worker, name, limit)
-    assert Recogniser().recognise([frame]) == ([], {})
+    monkeypatch.setattr(recognise, name, limit)
+    assert FrameReader().read([frame]) == ([], {})
     assert outcomes("not_a_plate") == before + 1
 
 
 def test_a_plate_at_the_edge_has_its_box_on_the_frame() -> None:
     cut = cut_out(DAY, margin_px=0)
-    reads, _ = Recogniser().recognise([capture_of(picture(cut, ".png"))])
+    reads, _ = FrameReader().read([capture_of(picture(cut, ".png"))])
     assert [read.plate for read in reads] == [plate_of(DAY)]
     box = reads[0].box
     assert box is not None
@@ -213,26 +224,122 @@ def test_a_plate_at_the_edge_has_its_box_on_the_frame() -> None:
 
 def test_frames_that_are_too_many_to_hold_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     names = list(truth())[:6]
-    frames = [capture_of(jpeg_of(name), number, captured_at_ns=1) for number, name in enumerate(names)]
+    frames = [
+        capture_of(jpeg_of(name), number, captured_at_ns=number * HOUR_NS) for number, name in enumerate(names)
+    ]
     frames.insert(3, capture_of(b"no image", 99))
-    reads, refused = Recogniser().recognise(frames)
+    reads, refused = FrameReader().read(frames)
     assert [read.plate for read in reads] == [plate for name in names for plate in truth()[name]]
     held: list[int] = []
-    original = worker.Localiser.find
+    original = recognise.Localiser.find
 
-    def find(localiser: worker.Localiser, images: Sequence[Any]) -> Any:
+    def find(localiser: recognise.Localiser, images: Sequence[Any]) -> Any:
         held.append(len(images))
         return original(localiser, images)
 
-    monkeypatch.setattr(worker.Localiser, "find", find)
-    monkeypatch.setattr(worker, "PIXELS_AT_ONCE", 1280 * 720)
-    again, refused_again = Recogniser().recognise(frames)
-    assert held == [2, 2, 2, 0]
+    monkeypatch.setattr(recognise.Localiser, "find", find)
+    monkeypatch.setattr(recognise, "PIXELS_AT_ONCE", 2 * 1280 * 720)
+    again, refused_again = FrameReader().read(frames)
+    assert held == [2, 2, 2]
     assert refused.keys() == refused_again.keys() == {3}
     # They differ in the moment of sending alone.
     assert [msgspec.structs.replace(read, trail={}) for read in again] == [
         msgspec.structs.replace(read, trail={}) for read in reads
     ]
+
+
+async def test_a_jpeg_that_breaks_off_gives_its_plates_or_is_rejected(embedded: Settings) -> None:
+    jpeg = picture(collage([DAY, INFRARED, YELLOW]))
+    frames = [capture_of(jpeg[: len(jpeg) // 2]), capture_of(jpeg[: len(jpeg) // 10], 1)]
+    empty = outcomes("no_plate")
+    async with running(run, embedded):
+        places = await send(embedded, topics.FRAMES, frames)
+        await drained(embedded, topics.FRAMES)
+    assert plate_of(DAY) in {read.plate for read in await reads_of(embedded, 1)}
+    (reject,) = await rejects_of(embedded, 1)
+    # It must not pass for an empty road: the plate may have been on what did not come.
+    assert (reject.reason, reject.offset) == (RejectReason.NOT_AN_IMAGE, places[1][2])
+    assert "breaks off" in reject.detail
+    assert outcomes("no_plate") == empty
+
+
+# --- several frames of one vehicle ---------------------------------------------------------------------------
+
+
+def passing(names: Sequence[str], *, camera: str = "cam-1", apart_ms: int = 200) -> list[Capture]:
+    """Captures of one camera, one after the other."""
+    begin_ns = time.time_ns() - HOUR_NS
+    return [
+        capture_of(
+            jpeg_of(name),
+            camera=camera,
+            captured_at_ns=begin_ns + number * apart_ms * 10**6,
+            capture_id=derive_id("capture", camera, number),
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+async def test_the_frames_of_a_vehicle_are_one_read(settings: Settings) -> None:
+    frames = [*passing([DAY] * 4), *passing([YELLOW] * 3, camera="cam-3")]
+    before = outcomes("same_vehicle")
+    async with running(run, settings):
+        await send(settings, topics.FRAMES, frames)
+        await drained(settings, topics.FRAMES)
+    count = await count_of(settings, topics.READS)
+    reads = await reads_of(settings, count)
+    assert {(read.camera, read.plate) for read in reads} == {("cam-1", plate_of(DAY)), ("cam-3", plate_of(YELLOW))}
+    assert len({read.read_id for read in reads}) == 2
+    # Every plate that was seen is a read, or known to be one.
+    assert outcomes("same_vehicle") - before == len(frames) - count
+
+
+async def test_vehicles_that_follow_each_other_are_a_read_each(settings: Settings) -> None:
+    frames = passing([DAY, DAY, YELLOW, YELLOW, INFRARED])
+    async with running(run, settings):
+        await send(settings, topics.FRAMES, frames)
+        await drained(settings, topics.FRAMES)
+    reads = await reads_of(settings, await count_of(settings, topics.READS))
+    names = (DAY, YELLOW, INFRARED)
+    assert {read.plate for read in reads} == {plate_of(name) for name in names}
+    assert len({read.read_id for read in reads}) == 3
+
+
+def doubting(found: recognise.Recognised, doubt: float) -> recognise.Recognised:
+    """The same plates, read less surely."""
+    reads = found.reads
+    assert reads.probabilities is not None
+    shares = ((1 - doubt) * reads.probabilities + doubt / 37).astype(np.float32)
+    confidence = shares.max(axis=2).prod(axis=1)
+    return replace(found, reads=replace(reads, probabilities=shares, confidence=confidence))
+
+
+def test_a_vehicle_is_told_at_once_and_under_the_same_id_when_it_is_read_more_surely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = recognise.Recogniser.recognise
+    doubts = iter([0.05, 0.0])
+    monkeypatch.setattr(recognise.Recogniser, "recognise", lambda *given: doubting(original(*given), next(doubts)))
+    reader = FrameReader()
+    frames = passing([DAY] * 2)
+    ((first,), _), ((second,), _) = (reader.read([frame]) for frame in frames)
+    assert first.plate == second.plate == plate_of(DAY)
+    assert first.read_id == second.read_id
+    assert (first.frames, second.frames) == (1, 2)
+    assert (second.confidence or 0) > (first.confidence or 0) > 0
+    # What is shown is the better look.
+    assert (first.capture_id, second.capture_id) == (frames[0].capture_id, frames[1].capture_id)
+    assert first.captured_at_ns < second.captured_at_ns == frames[1].captured_at_ns
+
+
+def test_what_was_not_acknowledged_leaves_no_trace() -> None:
+    reader = FrameReader()
+    frames = passing([DAY] * 2)
+    with contextlib.suppress(UnavailableError), reader.undone_on_error():
+        lost, _ = reader.read(frames)
+        raise UnavailableError("not acknowledged, says the test")
+    again, _ = reader.read(frames)
+    assert [(read.read_id, read.frames) for read in again] == [(read.read_id, read.frames) for read in lost]
 
 
 # --- overload, replay, falls ---------------------------------------------------------------------------------
@@ -338,12 +445,12 @@ async def test_a_frame_that_breaks_the_recogniser_costs_no_other(
     def decode_or_break(data: bytes) -> Any:
         if data == poison:
             raise RuntimeError("1ABC123 is in here")
-        return decode_image(data)
+        return images.decode(data)
 
-    monkeypatch.setattr(worker, "decode_image", decode_or_break)
-    images = [jpeg_of(DAY), poison, jpeg_of(YELLOW), jpeg_of(DAY)]
+    monkeypatch.setattr(recognise, "decode", decode_or_break)
+    encoded = [jpeg_of(DAY), poison, jpeg_of(YELLOW), jpeg_of(DAY)]
     places = await send(
-        embedded, topics.FRAMES, [capture_of(image, number) for number, image in enumerate(images)]
+        embedded, topics.FRAMES, [capture_of(image, number) for number, image in enumerate(encoded)]
     )
     async with running(run, embedded):
         await drained(embedded, topics.FRAMES)
@@ -356,16 +463,16 @@ async def test_a_frame_that_breaks_the_recogniser_costs_no_other(
 
 async def test_the_loop_goes_on_while_frames_are_read(embedded: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, may_end = threading.Event(), threading.Event()
-    original = Recogniser.recognise
+    original = FrameReader.read
 
-    def slow(recogniser: Recogniser, captures: Sequence[Capture]) -> Any:
+    def slow(reader: FrameReader, captures: Sequence[Capture]) -> Any:
         if captures[0].capture_id:
             begun.set()
             # Were this the loop's own thread, nobody could say that it may end.
             assert may_end.wait(30)
-        return original(recogniser, captures)
+        return original(reader, captures)
 
-    monkeypatch.setattr(Recogniser, "recognise", slow)
+    monkeypatch.setattr(FrameReader, "read", slow)
     await send(embedded, topics.FRAMES, [capture_of(jpeg_of(DAY))])
     async with running(run, embedded):
         await until(begun.is_set, "a frame is being read")

@@ -228,19 +228,22 @@ async def test_a_plate_twice_on_a_list_is_one_hit_and_covert_if_one_line_is(embe
     assert len({hit.hit_id for hit in hits}) == 2
 
 
-async def test_a_hit_that_is_larger_than_kafka_takes_goes_without_its_patch(
+async def test_a_hit_that_is_larger_than_kafka_takes_goes_without_its_pictures(
     make_settings: MakeSettings, embedded_broker: BrokerUnderTest, redis_url: str
 ) -> None:
     settings = make_settings(embedded_broker, redis_url=redis_url, kafka_max_message_bytes=65_536)
     await publish(settings, [HotlistEntry(plate="1ABC123", reason="x" * 500)])
     large = make_read("1ABC123", patch=b"x" * 48_500)
-    small = make_read("1ABC123", patch=b"x" * 3_000)
-    await send(settings, topics.READS, [large, small])
+    wide = make_read("1ABC123", patch=b"x" * 3_000, picture=b"y" * 45_500)
+    small = make_read("1ABC123", patch=b"x" * 3_000, picture=b"y" * 24_576)
+    await send(settings, topics.READS, [large, wide, small])
     async with running(run, settings):
-        hits = {hit.read.read_id: hit for hit in await hits_of(settings, 2)}
+        hits = {hit.read.read_id: hit for hit in await hits_of(settings, 3)}
         await drained(settings, topics.READS)
     assert hits[large.read_id].read.patch is None
-    assert hits[small.read_id].read.patch == small.patch
+    # Of both pictures, the plate's stays: somebody judges the hit by it.
+    assert (hits[wide.read_id].read.patch, hits[wide.read_id].read.picture) == (wide.patch, None)
+    assert (hits[small.read_id].read.patch, hits[small.read_id].read.picture) == (small.patch, small.picture)
 
 
 async def test_what_even_so_is_too_large_is_rejected_and_blocks_nothing(

@@ -17,10 +17,11 @@ from pipeline.cameras import load_cameras
 from pipeline.demo import Recording, TruthLine
 from pipeline.ingest import frames
 from pipeline.ingest.feeds import FEEDS
-from pipeline.ingest.localise import decode_image
-from pipeline.ingest.worker import Recogniser
-from pipeline.model import Capture, PlateRead
+from pipeline.ingest.images import decode_image
+from pipeline.ingest.recognise import Recogniser
+from pipeline.model import PlateRead
 from pipeline.replay import RECORDING_START_NS, load_feed
+from plates import alphabet
 from plates.normalise import normalise
 from recordings import CROSSROADS
 from training.recording import draw_shot, tables
@@ -52,17 +53,15 @@ def plates_by_frame(truth: Sequence[TruthLine]) -> dict[tuple[int, str], list[st
 
 
 def read_frames(images: Mapping[tuple[int, str], bytes]) -> dict[tuple[int, str], list[str]]:
-    """Read frames as the OCR worker does; the recogniser is told nothing of time, camera or truth."""
-    captures = [
-        Capture(capture_id=str(number), camera="", captured_at_ns=0, image=image)
-        for number, image in enumerate(images.values())
-    ]
-    reads, refused = Recogniser().recognise(captures)
-    assert not refused
+    """Read frames as the OCR worker does, each by itself: without time, camera or truth."""
     found: dict[tuple[int, str], list[str]] = {key: [] for key in images}
     keys = list(images)
-    for read in reads:
-        found[keys[int(read.capture_id)]].append(read.plate)
+    recogniser = Recogniser()
+    for part in recogniser.decode(list(images.values())):
+        assert not part.refused
+        plates = recogniser.recognise([image.pixels for image in part.images])
+        for image, text in zip(plates.image.tolist(), alphabet.decode(plates.reads.codes), strict=True):
+            found[keys[part.rows[image]]].append(text)
     return found
 
 

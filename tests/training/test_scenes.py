@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.ingest.localise import Localiser, decode_image
+from pipeline.ingest.images import decode_image
+from pipeline.ingest.localise import Localiser
 from training.scenes import Image, Scene, Vehicle, draw_close_up, draw_scene, encode_jpeg
 
 CAR = Vehicle("1-KLD-593", "BE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -38,6 +38,14 @@ class Parse(Protocol):
         ...
 
 
+class Posted(NamedTuple):
+    """What a vendor posts: the message, and the JPEGs of plate and vehicle that came beside it."""
+
+    message: bytes
+    patch: bytes | None = None
+    picture: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """Which parts of a ``multipart/form-data`` body are what; a pattern fits a part's name or its file name.
@@ -46,15 +54,18 @@ class Form:
     ----------
     message
         The body that `Feed.parse` reads.
-    picture
+    patch
         The JPEG of the plate; empty where the vendor sends none.
+    pictures
+        The JPEG of the vehicle, or of the scene with it: the first of these that is there.
     """
 
     message: str = "json"
-    picture: str = ""
+    patch: str = ""
+    pictures: tuple[str, ...] = ()
 
-    def split(self, parts: Sequence[FormPart]) -> tuple[bytes, bytes | None]:
-        """Return the message, and the picture where there is one.
+    def split(self, parts: Sequence[FormPart]) -> Posted:
+        """Return the message, and the pictures where there are any.
 
         Raises
         ------
@@ -66,8 +77,10 @@ class Form:
             raise FeedError(f"the form has no part {self.message}", field=self.message)
         if not message.complete:
             raise FeedError(f"the form breaks off in its part {self.message}", field=self.message)
-        picture = next((part.data for part in parts if part.complete and _fits(part, self.picture)), None)
-        return message.data, picture
+        whole = [part for part in parts if part.complete]
+        patch = next((part.data for part in whole if _fits(part, self.patch)), None)
+        pictures = (part.data for pattern in self.pictures for part in whole if _fits(part, pattern))
+        return Posted(message.data, patch, next(pictures, None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,4 +130,6 @@ def shift_time(payload: bytes, delta_ns: int) -> bytes:
     return text
 
 
-FEED = Feed("hikvision", parse, shift_time, whole, Form("*.xml", "licenseplatepicture*"))
+# The scene is worth less than the vehicle, and all that most firmware sends.
+_FORM: Final = Form("*.xml", "licenseplatepicture*", ("vehiclepicture*", "detectionpicture*"))
+FEED = Feed("hikvision", parse, shift_time, whole, _FORM)

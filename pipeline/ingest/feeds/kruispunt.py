@@ -2,7 +2,8 @@
 
 ``camera``, ``captured_at`` (ISO 8601 with offset) and ``plate`` are required. Taken when they are there, and
 refused when they are wrong: ``country`` (two letters), ``confidence`` (0 to 1), ``characters`` (per character of
-the plate ``{character: probability}``), ``box`` (``{x, y, w, h}``, pixels), ``patch`` (a JPEG in base64).
+the plate ``{character: probability}``), ``box`` (``{x, y, w, h}``, pixels), ``patch`` and
+``picture`` (JPEGs of plate and vehicle in base64).
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from pipeline.ingest.feeds.fields import (
     share,
     shift_raw_iso,
 )
-from pipeline.ingest.feeds.reads import MAX_PATCH_BYTES, box_of, country_of, make_read, patch_from_base64
-from pipeline.model import Box, PlateRead
+from pipeline.ingest.feeds.reads import box_of, country_of, make_read, patch_from_base64, picture_from_base64
+from pipeline.model import MAX_PATCH_BYTES, Box, PlateRead
 from plates.alphabet import CHARACTERS, SLOTS
 from plates.normalise import normalise
 
@@ -61,6 +62,7 @@ def _read(item: Any, where: str) -> PlateRead:
         characters=_characters(found, plate, path_of(where, "characters")),
         box=_box(found, path_of(where, "box")),
         patch=_patch(found, path_of(where, "patch")),
+        picture=_picture(found, path_of(where, "picture")),
     )
 
 
@@ -107,6 +109,14 @@ def _patch(found: Mapping[str, Any], field: str) -> bytes | None:
     if given is not None and patch is None:
         raise FeedError(f"{field} is not a JPEG of at most {MAX_PATCH_BYTES} bytes in base64", field=field)
     return patch
+
+
+def _picture(found: Mapping[str, Any], field: str) -> bytes | None:
+    given = found.get("picture")
+    picture = picture_from_base64(given)
+    if given is not None and picture is None:
+        raise FeedError(f"{field} is not a JPEG in base64", field=field)
+    return picture
 
 
 def split(payload: bytes) -> list[Part]:

@@ -5,8 +5,8 @@ it; and, where vehicles are detected, ``plate`` as an object with ``box`` and ``
 without one. Scores are 0 to 1. Stream's candidates carry no score. ``timestamp`` is UTC, with ``Z``; some
 versions leave that out, and then ``timestamp_local``, the same moment with its offset, counts.
 
-Pictures come in a form, the message in its field ``json``; they show the vehicle or the scene, not the plate, and
-are passed over.
+A picture comes in a form, as ``upload`` beside the message in ``json``; it shows the vehicle or the scene, not the
+plate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.ingest.feeds.base import Feed, Part, checked_count, spread
+from pipeline.ingest.feeds.base import Feed, Form, Part, checked_count, spread
 from pipeline.ingest.feeds.fields import (
     camera_of,
     decode_json,
@@ -146,4 +146,4 @@ def shift_time(payload: bytes, delta_ns: int) -> bytes:
     return msgspec.json.encode({**body, "data": data} if "data" in body else data)
 
 
-FEED = Feed("platerecognizer", parse, shift_time, split)
+FEED = Feed("platerecognizer", parse, shift_time, split, Form(pictures=("upload*",)))

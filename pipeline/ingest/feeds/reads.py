@@ -13,11 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pipeline.ingest.feeds.fields import MAX_TEXT, PLACEHOLDERS
-from pipeline.model import Box, PlateRead, derive_id
+from pipeline.model import MAX_PATCH_BYTES, Box, PlateRead, derive_id
 from plates.normalise import normalise
-
-MAX_PATCH_BYTES: Final = 16_384
-"""Largest picture of a plate that travels with its read; a camera's plate cut-out has 1 to 5 kB."""
 
 _MAX_CANDIDATES: Final = 20
 # A candidate list is a tail cut short; what it leaves out is worth about one unlisted candidate.
@@ -79,10 +76,18 @@ def patch_from_base64(text: Any) -> bytes | None:
     """As `patch_of`, from base64 in a message."""
     if not isinstance(text, str) or len(text) > MAX_PATCH_BYTES * 4 // 3 + 4:
         return None
+    return patch_of(picture_from_base64(text))
+
+
+def picture_from_base64(text: Any) -> bytes | None:
+    """A JPEG of any size from base64 in a message; None when it is none. The gateway makes it smaller."""
+    if not isinstance(text, str):
+        return None
     try:
-        return patch_of(base64.b64decode(text, validate=True))
+        picture = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
+    return picture if picture.startswith(_JPEG) else None
 
 
 def candidates_of(value: Any, score: str, full: float = 1.0) -> list[tuple[str, float | None]]:

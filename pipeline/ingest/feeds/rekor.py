@@ -36,6 +36,7 @@ from pipeline.ingest.feeds.reads import (
     country_of,
     make_read,
     patch_from_base64,
+    picture_from_base64,
 )
 from pipeline.model import Box, PlateRead
 
@@ -87,6 +88,7 @@ def _group(body: Mapping[str, Any], where: str) -> PlateRead:
         box=_box(frame.get("coordinates")),
         frames=min(max(len(uuids), 1), _MAX_FRAMES) if isinstance(uuids, list) else 1,
         patch=patch_from_base64(frame.get("plate_crop_jpeg")),
+        picture=_picture(body),
     )
 
 
@@ -114,6 +116,12 @@ def _results(body: Mapping[str, Any], first: int) -> list[PlateRead]:
             )
         )
     return reads
+
+
+def _picture(body: Mapping[str, Any]) -> bytes | None:
+    """The vehicle, or else the scene with it."""
+    found = (picture_from_base64(body.get(name)) for name in ("vehicle_crop_jpeg", "overview_jpeg"))
+    return next((picture for picture in found if picture), None)
 
 
 def _country(region: Any, sure: Any, area: Any) -> str:

@@ -32,7 +32,7 @@ def form(*parts: tuple[str, bytes], end: bytes = f"--{BOUNDARY}--\r\n".encode())
 XML = sample("hikvision.xml")
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 3 + b"\r\n--x\r\n\xff\xd9"
 CAMERA = form(("anpr.xml", XML), ("licensePlatePicture.jpg", JPEG), ("detectionPicture.jpg", JPEG * 40))
-HIKVISION = Form("*.xml", "licenseplatepicture*")
+HIKVISION = Form("*.xml", "licenseplatepicture*", ("vehiclepicture*", "detectionpicture*"))
 
 
 def test_parts_come_out_byte_for_byte() -> None:
@@ -43,30 +43,35 @@ def test_parts_come_out_byte_for_byte() -> None:
         ("detectionPicture.jpg", "detectionPicture.jpg", True),
     ]
     assert [part.data for part in parts] == [XML, JPEG, JPEG * 40]
-    assert HIKVISION.split(parts) == (XML, JPEG)
+    assert HIKVISION.split(parts) == (XML, JPEG, JPEG * 40)
+
+
+def test_of_several_pictures_the_vehicles_is_taken() -> None:
+    order = (("detectionPicture.jpg", JPEG * 2), ("vehiclePicture.jpg", JPEG * 3), ("anpr.xml", XML))
+    assert HIKVISION.split(parse_multipart(form(*order), TYPE)) == (XML, None, JPEG * 3)
 
 
 def test_a_boundary_may_be_quoted_and_a_part_be_named_by_its_file() -> None:
     body = form(("anpr.xml", XML)).replace(b'name="anpr.xml";', b'name="xml_file";', 1)
     (part,) = parse_multipart(body, f'Multipart/Form-Data; charset=x; boundary="{BOUNDARY}"')
     assert part.name == "xml_file"
-    assert HIKVISION.split([part]) == (XML, None)
+    assert HIKVISION.split([part]) == (XML, None, None)
 
 
 def test_a_name_is_found_in_any_case() -> None:
     parts = parse_multipart(form(("ANPR.XML", XML), ("LicensePlatePicture.JPG", JPEG)), TYPE)
-    assert HIKVISION.split(parts) == (XML, JPEG)
+    assert HIKVISION.split(parts) == (XML, JPEG, None)
 
 
 def test_a_picture_that_breaks_off_does_not_cost_the_message() -> None:
     parts = parse_multipart(CAMERA[: CAMERA.index(JPEG) + 400], TYPE)
-    assert HIKVISION.split(parts) == (XML, None)
+    assert HIKVISION.split(parts) == (XML, None, None)
 
 
 def test_damage_behind_the_message_does_not_cost_it() -> None:
     body = form(("anpr.xml", XML)).removesuffix(f"--{BOUNDARY}--\r\n".encode())
     parts = parse_multipart(body + f"--{BOUNDARY}\r\nbroken header\x00\r\n\r\n".encode(), TYPE)
-    assert HIKVISION.split(parts) == (XML, None)
+    assert HIKVISION.split(parts) == (XML, None, None)
 
 
 def test_a_message_that_breaks_off_is_refused() -> None:
@@ -116,14 +121,14 @@ def test_a_form_with_bytes_changed_is_parts_or_refused(data: st.DataObject) -> N
     at = data.draw(st.integers(0, len(body) - 1))
     body[at : at + 2] = data.draw(st.binary(max_size=3))
     with contextlib.suppress(FeedError):
-        message, _ = HIKVISION.split(parse_multipart(bytes(body), TYPE))
+        message = HIKVISION.split(parse_multipart(bytes(body), TYPE))
         assert message
 
 
 def test_urlencoded_fields_come_out() -> None:
     parts = parse_urlencoded(b"json=%7B%22plate%22%3A+%22%C3%A9%22%7D&x=")
     assert [(part.name, part.data) for part in parts] == [("json", '{"plate": "é"}'.encode()), ("x", b"")]
-    assert Form().split(parts) == ('{"plate": "é"}'.encode(), None)
+    assert Form().split(parts) == ('{"plate": "é"}'.encode(), None, None)
 
 
 @pytest.mark.parametrize("body", [b"json=%FF", "json=é".encode(), b"&".join([b"a=b"] * 17)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from pipeline.errors import FeedError
 from pipeline.ingest.feeds.kruispunt import FEED, parse
-from pipeline.model import Box
+from pipeline.model import MAX_PICTURE_BYTES, Box
 from tests.ingest.feeds.sample_files import changed, sample, without
 
 SAMPLE = sample("kruispunt.json")
@@ -44,9 +45,14 @@ def test_one_object_is_one_read() -> None:
     assert parse(ONE) == parse(SAMPLE)[:1]
 
 
+def test_a_picture_of_any_size_is_taken() -> None:
+    vehicle = b"\xff\xd8\xff" + bytes(MAX_PICTURE_BYTES)
+    assert parse(changed(ONE, ("picture",), base64.b64encode(vehicle).decode()))[0].picture == vehicle
+
+
 def test_optional_fields_may_be_null() -> None:
     body = ONE
-    for name in ("country", "confidence", "characters", "box", "patch"):
+    for name in ("country", "confidence", "characters", "box", "patch", "picture"):
         body = changed(body, (name,), None)
     (read,) = parse(body)
     assert read.plate == "2KRX417"
@@ -111,6 +117,8 @@ WRONG: list[tuple[str, Any]] = [
     ("patch", "not base64!"),
     ("patch", "aGVsbG8="),
     ("patch", 7),
+    ("picture", "aGVsbG8="),
+    ("picture", 7),
 ]
 
 

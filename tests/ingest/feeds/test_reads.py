@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ingest.feeds.reads import (
-    MAX_PATCH_BYTES,
     box_of,
     candidates_of,
     characters_of,
@@ -18,7 +17,7 @@ from pipeline.ingest.feeds.reads import (
     make_read,
     patch_of,
 )
-from pipeline.model import Box
+from pipeline.model import MAX_PATCH_BYTES, Box
 from tests.factories import JPEG
 
 plates = st.text("ABC012", min_size=1, max_size=8)

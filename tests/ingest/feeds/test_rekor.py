@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
 from pipeline.errors import FeedError
-from pipeline.ingest.feeds.reads import MAX_PATCH_BYTES
 from pipeline.ingest.feeds.rekor import FEED, parse
-from pipeline.model import Box
+from pipeline.model import MAX_PATCH_BYTES, MAX_PICTURE_BYTES, Box
 from tests.ingest.feeds.sample_files import changed, sample, without
 
 GROUP = sample("rekor-group.json")
@@ -29,6 +29,29 @@ def test_the_group_sample_is_read_exactly() -> None:
     assert read.characters is not None
     assert read.characters[3] == {"C": 0.9552, "G": 0.0377}
     assert read.characters[6] == {"8": 0.9561, "B": 0.0368}
+
+
+VEHICLE = b"\xff\xd8\xff" + bytes(3 * MAX_PICTURE_BYTES)
+SCENE = b"\xff\xd8\xff" + bytes(10)
+
+
+@pytest.mark.parametrize(
+    ("vehicle", "scene", "taken"),
+    [
+        (VEHICLE, SCENE, VEHICLE),
+        (None, SCENE, SCENE),
+        (b"GIF89a", SCENE, SCENE),
+        (b"GIF89a", None, None),
+        (None, None, None),
+    ],
+)
+def test_the_vehicle_is_pictured_or_else_the_scene(
+    vehicle: bytes | None, scene: bytes | None, taken: bytes | None
+) -> None:
+    body = GROUP
+    for name, picture in (("vehicle_crop_jpeg", vehicle), ("overview_jpeg", scene)):
+        body = changed(body, (name,), None if picture is None else base64.b64encode(picture).decode())
+    assert parse(body)[0].picture == taken
 
 
 def test_the_results_sample_is_read_exactly() -> None:
