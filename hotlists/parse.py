@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from hotlists.entry import COUNTRIES, SHORTEST_PLATE, Handling, HotlistEntry, Priority
+from hotlists.columns import pack_entries
+from hotlists.entry import COUNTRIES, SHORTEST_PLATE, Handling, Hotlist, HotlistEntry, Priority
+from hotlists.parsed import FileError, Limits, ParsedFile, RowNote, Use
 from plates import alphabet
 from plates.normalise import normalise, normalise_pattern
 
@@ -49,10 +52,6 @@ _HEADERS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("valid_from", "geldig_van", "geldig_vanaf", "valable_du", "gultig_ab"), "valid_from"),
     **dict.fromkeys(("valid_until", "geldig_tot", "valable_au", "gultig_bis"), "valid_until"),
 }
-
-
-class FileError(ValueError):
-    """The file as a whole cannot be read; says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +107,39 @@ def parse(raw: bytes, name: str) -> Parsed:
             raise FileError(f"more than {MAX_ROWS} rows; spread them over several lists")
         _take(parsed, number, row, name)
     return parsed
+
+
+def parse_file(
+    source: Path | BinaryIO, name: str, *, use: Use = Use.REPLACEMENT, limits: Limits | None = None
+) -> ParsedFile:
+    """Read a file for list `name`, whatever it is: CSV, NDJSON or XLSX, any of them compressed with gzip.
+
+    Parameters
+    ----------
+    source
+        The file, or where it is: open for reading and seekable. It is read in blocks, never whole.
+    use
+        What the file is for, and so whether its rows add or remove.
+
+    Raises
+    ------
+    FileError
+        The file is none of these, is damaged or cut off, has no column with plates, or is beyond `limits`.
+    """
+    raw = source.read_bytes() if isinstance(source, Path) else source.read()
+    parsed = parse(raw, name)
+    nothing = pack_entries(Hotlist(name=name), [])
+    notes = [RowNote(each.row, each.column, each.value, each.reason) for each in parsed.errors]
+    given = pack_entries(Hotlist(name=name), parsed.entries)
+    removes = use is Use.REMOVAL
+    return ParsedFile(
+        columns=nothing if removes else given,
+        removals=given if removes else nothing,
+        accepted=len(given),
+        rejected=parsed.rejected,
+        errors=notes,
+        ignored_columns=parsed.ignored_columns,
+    )
 
 
 def parse_lists(raw: bytes, name: str) -> dict[str, Parsed]:
