@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from hotlists.columns import ALWAYS_NS, FOR_EVER_NS, UNSTATED, Columns, unpack_country
-from hotlists.entry import Handling, HotlistEntry, Priority
+from hotlists.columns import ALWAYS_NS, FOR_EVER_NS, UNSTATED, Columns, pack_entries, unpack_country
+from hotlists.entry import Handling, Hotlist, HotlistEntry, Priority
 from plates import alphabet
 
 MAX_TOLD: Final = 1000
@@ -15,6 +15,8 @@ MAX_TOLD: Final = 1000
 MAX_IGNORED: Final = 50
 MAX_SHOWN: Final = 80
 """Characters of a cell that a note shows."""
+
+NO_COLUMNS: Final = pack_entries(Hotlist(name=""), [])
 
 
 class FileError(ValueError):
