@@ -115,8 +115,9 @@ class _Reader:
     def _records(self, lines: list[str], first: int, final: bool) -> tuple[list[_Record], list[RowNote], bool]:
         """Read records that may go over several lines.
 
-        What is no CSV costs its first line, and reading goes on with the next. So does a record of which a line
-        by itself has all the cells of a row: it is one, and the quote before it was never closed.
+        What is no CSV is refused, and reading goes on with the next line that by itself has all the cells of a
+        row: it is one, and the quote before it was never closed. What stands between is refused too, line by
+        line: it may be the rest of a text, and read as a row, a word of it would be a plate.
         """
         records: list[_Record] = []
         refused: list[RowNote] = []
@@ -126,20 +127,26 @@ class _Reader:
             reader = csv.reader(self._following(lines, at, taken), delimiter=self.delimiter, strict=True)
             try:
                 records.append((first + at, next(reader)))
-                at += len(taken)
             except csv.Error as error:
-                ended = (
-                    at + len(taken) == len(lines)
-                    and len(taken) < MAX_RECORD_LINES
-                    and "unexpected end" in str(error)
-                )
+                is_open = len(taken) < MAX_RECORD_LINES and "unexpected end" in str(error)
+                ended = is_open and at + len(taken) == len(lines)
                 if ended and not final:
                     self.held = lines[at:]
-                    return records, refused, False
+                    break
                 where = "; the file ends before it is" if ended else ""
-                reason = f"a quote is not closed or not doubled: {error}{where}"
-                refused.append(refusal(first + at, "", lines[at].strip(), reason))
-                at, cut_off = at + 1, cut_off or ended
+                refused.append(
+                    refusal(
+                        first + at, "", taken[0].strip(), f"a quote is not closed or not doubled: {error}{where}"
+                    )
+                )
+                behind = f"stands behind the quote of row {first + at} that is not closed"
+                refused += [
+                    refusal(first + at + number, "", line.strip(), behind)
+                    for number, line in enumerate(taken[1:], 1)
+                    if line.strip()
+                ]
+                cut_off = cut_off or ended
+            at += len(taken)
         return records, refused, cut_off
 
     def _following(self, lines: list[str], at: int, taken: list[str]) -> Iterator[str]:

@@ -52,7 +52,7 @@ def find(arrays: Mapping[str, NDArray[Any]]) -> Found:
     rows = rows[np.lexsort((rows, arrays["country"][rows], arrays["keys"][rows]))]
     columns = {name: array[rows] for name, array in arrays.items()}
     starts = _starts(columns["keys"], columns["country"])
-    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
+    group = _number(starts, len(rows))
     position = np.arange(len(rows))
 
     removal = np.maximum.reduceat(np.where(columns["removes"], position, -1), starts)[group]
@@ -67,7 +67,7 @@ def find(arrays: Mapping[str, NDArray[Any]]) -> Found:
     alike = np.lexsort((left, end, begin, group[left]))
     left = left[alike]
     runs = _starts(group[left], begin[alike], end[alike])
-    last = np.repeat(np.append(runs[1:], len(left)) - 1, np.diff(np.append(runs, len(left))))
+    last = np.append(runs, len(left))[1:][_number(runs, len(left))] - 1
     earlier = np.flatnonzero(np.arange(len(left)) != last)
 
     return Found(
@@ -86,6 +86,11 @@ def _starts(*columns: NDArray[Any]) -> Indices:
     for column in columns:
         new[1:] |= column[1:] != column[:-1]
     return np.flatnonzero(new)
+
+
+def _number(starts: Indices, count: int) -> Indices:
+    """Number the runs that begin at `starts`: for each of `count` rows, which it is in."""
+    return np.repeat(np.arange(len(starts)), np.diff(np.append(starts, count)))
 
 
 def notes(arrays: Mapping[str, NDArray[Any]], found: Found) -> Iterator[RowNote]:

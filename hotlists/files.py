@@ -10,6 +10,7 @@ import codecs
 import gzip
 import io
 import os
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CODECS: Final = {"utf-8": "utf-8-sig", "windows-1252": "cp1252", "utf-16": "utf-16"}
 _UNREADABLE: Final = "\ufffd"
+_BROKEN: Final = re.compile(f"{_UNREADABLE}+")
 _AGAIN: Final = "nothing was taken; fetch or save the file again"
 
 
@@ -156,12 +158,11 @@ def _encoding(stream: BinaryIO, sample: bytes) -> str:
     else:
         return "utf-8"
     stream.seek(0)
-    # A single broken byte must not turn every other é of the file into Ã©. In a text that really is
+    # A single broken place must not turn every other é of the file into Ã©. In a text that really is
     # Windows-1252, what happens to be UTF-8 is rarer than what is not.
     for text in texts(stream, "utf-8"):
-        damaged = text.count(_UNREADABLE)
-        broken += damaged
-        sound += len(text) - len(text.encode("ascii", "ignore")) - damaged
+        broken += len(_BROKEN.findall(text))
+        sound += len(text) - len(text.encode("ascii", "ignore")) - text.count(_UNREADABLE)
     return "utf-8" if broken < sound else "windows-1252"
 
 
