@@ -56,7 +56,11 @@ def _open(block: Lines, detected: Detected) -> tuple[_Reader, int]:
     if found:
         layout, delimiter = max(found, key=lambda each: (len(each[0].headers), len(each[0].columns)))
         detected.headers = layout.headers
-        detected.delimiter = delimiter if len(layout.columns) > 1 else ""
+        if len(layout.columns) == 1:
+            # The header does not say; what a spreadsheet writes behind each plate for columns without one does.
+            delimiter = max(DELIMITERS, key="".join(block.lines[at : at + BARE_SAMPLE]).count)
+        else:
+            detected.delimiter = delimiter
         return _Reader(layout, delimiter), at + 1
     sample = [each.strip() for each in block.lines[at:] if each.strip()][:BARE_SAMPLE]
     if (bare := bare_layout([_split_any(each) for each in sample])) is not None:

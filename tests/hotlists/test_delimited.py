@@ -87,6 +87,10 @@ def test_empty_cells_beyond_the_header_are_nothing() -> None:
     assert plates("plate,country\n1ABC123,BE,,,\n") == ["1ABC123"]
 
 
+def test_empty_cells_behind_the_only_column_are_nothing() -> None:
+    assert plates("plate\n1ABC123;;\n2DEF456;;\n;;\n") == ["1ABC123", "2DEF456"]
+
+
 def test_blank_lines_are_no_rows_but_count_as_lines() -> None:
     parsed = parse("\n\nplate\n\n1ABC123\n ,\n\n!\n")
     assert [entry.plate for entry in parsed.entries] == ["1ABC123"]
