@@ -14,6 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import BinaryIO, Final
@@ -49,20 +50,27 @@ def batches(stream: BinaryIO, limits: Limits, detected: Detected, ignored: list[
     """
     detected.format = "xlsx"
     _check_directory(stream)
+    with _checked():
+        packed = zipfile.ZipFile(stream)
+    with packed:
+        workbook = _Workbook(packed, limits)
+        name, layout, blocks = workbook.open()
+        detected.sheet, detected.headers = name, layout.headers
+        ignored += layout.ignored
+        for block in blocks:
+            yield _batch(block, layout, workbook.from_1904)
+
+
+@contextmanager
+def _checked() -> Iterator[None]:
+    """Turn what the standard library says to a ZIP file that is none into a `FileError`."""
     try:
-        with zipfile.ZipFile(stream) as packed:
-            workbook = _Workbook(packed, limits)
-            name, layout, blocks = workbook.open()
-            detected.sheet, detected.headers = name, layout.headers
-            ignored += layout.ignored
-            for block in blocks:
-                yield _batch(block, layout, workbook.from_1904)
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-        raise FileError(_DAMAGED.format(error)) from error
+        yield
     except (NotImplementedError, RuntimeError) as error:
-        raise FileError(
-            f"the XLSX file cannot be read ({error}); save it without a password, or as CSV"
-        ) from error
+        raise FileError(f"the XLSX file cannot be read ({error}); save it as CSV, without a password") from error
+    # Where the directory points outside the file, a seek or a struct fails, each in its own words.
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError, struct.error) as error:
+        raise FileError(_DAMAGED.format(error)) from error
 
 
 def _check_directory(stream: BinaryIO) -> None:
@@ -157,10 +165,18 @@ class _Workbook:
         return reader.elements
 
     def _read(self, part: str, limit_bytes: int) -> Iterator[bytes]:
-        info = self._packed.getinfo(part)
+        with _checked():
+            info = self._packed.getinfo(part)
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise NotImplementedError(f"its compression is method {info.compress_type}")
+            file = self._packed.open(info)
         size = 0
-        with self._packed.open(info) as file:
-            while block := file.read(_FEED_BYTES):
+        with file:
+            while True:
+                with _checked():
+                    block = file.read(_FEED_BYTES)
+                if not block:
+                    return
                 size += len(block)
                 if size > limit_bytes:
                     raise FileError(

@@ -1,9 +1,9 @@
-"""Look for a file that breaks the reader of hotlists, guided by what code it reaches: `python -m tests.fuzz.hotlists`.
+"""Look for a file that breaks the reader of hotlists: `python -m tests.fuzz.hotlists -max_total_time=300`.
 
-Arguments are those of libFuzzer: ``-max_total_time=300`` seconds, a folder to keep what is interesting in. It needs
-``pip install atheris`` and is no part of the test suite; what it finds becomes an example there. The first byte of
-an input chooses what the rest is: a file as it is, one that is compressed, or the XML of a sheet in a sound XLSX
-file, so that the fuzzer need not find a checksum to get there.
+Atheris is guided by the code that an input reaches. It needs ``pip install atheris``, takes the arguments of
+libFuzzer, and is no part of the test suite: what it finds becomes an example there. The first byte of an input
+chooses what the rest is: a file as it is, one that is compressed, or the XML of a sheet in a sound XLSX file, so
+that the fuzzer need not find a checksum to get there.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import struct
+import zipfile
 from typing import Any
 
 import pytest
@@ -200,6 +202,24 @@ def test_a_directory_that_would_fill_the_memory_is_refused() -> None:
     for each in (large, zip64):
         with pytest.raises(FileError, match="far more parts"):
             parse(each)
+
+
+def test_a_directory_that_points_outside_the_file_is_damage() -> None:
+    raw = bytearray(table(["plate"], ["1ABC123"]))
+    struct.pack_into("<I", raw, raw.rfind(b"PK\x05\x06") + 16, 2**24)
+    with pytest.raises(FileError, match="damaged or cut off"):
+        parse(bytes(raw))
+
+
+def test_a_compression_that_no_spreadsheet_writes_is_refused() -> None:
+    file = io.BytesIO(table(["plate"], ["1ABC123"]))
+    with zipfile.ZipFile(file) as packed:
+        parts = {each: packed.read(each) for each in packed.namelist()}
+    with zipfile.ZipFile(file := io.BytesIO(), "w", zipfile.ZIP_LZMA) as packed:
+        for name, text in parts.items():
+            packed.writestr(name, text)
+    with pytest.raises(FileError, match="method 14"):
+        parse(file.getvalue())
 
 
 def test_more_shared_texts_than_a_list_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
