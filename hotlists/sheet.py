@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from xml.parsers import expat
 
 from hotlists.parsed import FileError
@@ -14,12 +13,12 @@ _MAX_SHARED: Final = 4_194_304
 _MAX_SHARED_CHARACTERS: Final = 268_435_456
 _MAX_COLUMNS: Final = 16_384
 _MAX_ROW: Final = 2**31
+_VALUES: Final = frozenset({"v", "t"})
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _NO_VALUE: Final = "a formula without a stored value; open the file, let it calculate, and save it with values"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A value of a sheet."""
 
     text: str
@@ -29,7 +28,7 @@ class Cell:
 
 
 class _Reader:
-    """Elements of one part, as they come; names are without namespace.
+    """Elements of one part, as they come; with a separator, names have their namespace before it.
 
     Raises
     ------
@@ -37,8 +36,8 @@ class _Reader:
         From `feed` and `close`: it is no XML, or has a document type.
     """
 
-    def __init__(self) -> None:
-        self._parser = expat.ParserCreate(namespace_separator=" ")
+    def __init__(self, namespace_separator: str | None = None) -> None:
+        self._parser = expat.ParserCreate(namespace_separator=namespace_separator)
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._begin
         self._parser.EndElementHandler = self._end
@@ -72,11 +71,11 @@ class TreeReader(_Reader):
     """A small part: its elements in order, each with its attributes."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(" ")
         self.elements: list[tuple[str, Mapping[str, str]]] = []
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        self.elements.append((_local(name), attributes))
+        self.elements.append((name.rpartition(" ")[2], attributes))
 
     def _end(self, name: str) -> None:
         pass
@@ -160,12 +159,14 @@ class SheetReader(_TextReader):
         return rows
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        local = _local(name)
+        local = _local(name) if ":" in name else name
         if local == "c":
-            self._at = _column(attributes.get("r", ""), self._at + 1)
+            self._at += 1
+            if "r" in attributes:
+                self._at = _column(attributes["r"], self._at)
             self._kind = attributes.get("t", "n")
             self._has_formula = False
-        elif local == "v" or local == "t":
+        elif local in _VALUES:
             self._collects = True
         elif local == "f":
             self._has_formula = True
@@ -175,7 +176,7 @@ class SheetReader(_TextReader):
             self._cells = {}
 
     def _end(self, name: str) -> None:
-        local = _local(name)
+        local = _local(name) if ":" in name else name
         if local == "c":
             cell = self._cell(self._taken())
             if self._at < _MAX_COLUMNS and (cell.fault or cell.text.strip()):
@@ -192,6 +193,8 @@ class SheetReader(_TextReader):
             return Cell(text, fault=f"a text of more than {self._limit} characters")
         if not text:
             return Cell("", fault=_NO_VALUE if self._has_formula and kind != "str" else "")
+        if kind == "inlineStr":
+            return Cell(text)
         if kind == "s":
             try:
                 return Cell(self._shared[int(text)])
@@ -207,11 +210,12 @@ class SheetReader(_TextReader):
 
 
 def _local(name: str) -> str:
-    return name.rpartition(" ")[2]
+    """A name without its prefix."""
+    return name.rpartition(":")[2]
 
 
 def _column(reference: str, following: int) -> int:
-    """Index of the column of ``AB12``; without a reference, of the next."""
+    """Index of the column of ``AB12``; of the following where the reference has no letters."""
     letters = reference.rstrip("0123456789")
     if not letters:
         return following

@@ -62,6 +62,15 @@ def test_texts_may_be_shared_rich_or_of_a_formula() -> None:
     ]
 
 
+def test_names_may_have_a_prefix() -> None:
+    sheet = (
+        '<x:worksheet xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><x:sheetData>'
+        '<x:row><x:c t="inlineStr"><x:is><x:t>plate</x:t></x:is></x:c></x:row>'
+        '<x:row><x:c t="s"><x:v>0</x:v></x:c></x:row></x:sheetData></x:worksheet>'
+    )
+    assert plates(workbook({"Lijst": sheet}, shared="<x:si xmlns:x='x'><x:t>1ABC123</x:t></x:si>")) == ["1ABC123"]
+
+
 def test_cells_stand_where_they_say() -> None:
     sheet = (
         '<row r="3"><c r="AB3" t="str"><v>plate</v></c><c r="B3" t="str"><v>land</v></c></row>'
