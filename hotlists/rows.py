@@ -10,7 +10,7 @@ import re
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -260,8 +260,14 @@ def _check_odd(given: str) -> None:
         raise Refused("more than one cell or plate; is the delimiter the one of the first row?")
     if _UNREADABLE in given:
         raise Refused("characters that cannot be read; save the file as UTF-8")
-    if not given.isascii() and any(each.isalnum() and not normalise([each])[0] for each in given):
+    if not given.isascii() and any(map(_is_left_out, given)):
         raise Refused("letters other than A to Z; write the plate as it is registered in those")
+
+
+@lru_cache(4096)
+def _is_left_out(character: str) -> bool:
+    """Whether normalisation leaves out a letter or digit, and not a separator."""
+    return character.isalnum() and not normalise([character])[0]
 
 
 def _check_order(batch: Batch, made: Arrays, wrong: Wrong) -> None:
