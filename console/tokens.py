@@ -54,7 +54,7 @@ class Tokens:
             self._known.append((name, digest, scopes))
 
     async def find(self, token: str) -> tuple[str, frozenset[str]] | None:
-        """Return the name and scopes of a token, or None: an unknown one, or one that was revoked or has expired."""
+        """Return the name and scopes of a token, or None where it is unknown, revoked or expired."""
         digest = hashlib.sha256(token.encode()).hexdigest()
         found = None
         for name, known, scopes in self._known:
