@@ -6,21 +6,25 @@ The console mounts it under ``/api/hotlists`` and brings `authorise`, which name
 # Annotations are not postponed here: FastAPI looks them up among a module's names, and `actor` is a function's.
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, BinaryIO, Final, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from hotlists.entry import Hotlist
-from hotlists.parse import FileError, parse
+from hotlists.entry import Handling, Hotlist
+from hotlists.parse import FileError, ParsedFile, parse_file
 from hotlists.store import HotlistError, HotlistStore
 
-MAX_UPLOAD_BYTES: Final = 64 * 1_048_576
+MAX_UPLOAD_BYTES: Final = 2 * 1_073_741_824
+"""Of an upload as it comes in, compressed or not; it waits on disk, in a file that has no name."""
 MAX_METADATA_BYTES: Final = 65_536
+_IN_MEMORY_BYTES: Final = 4 * 1_048_576
 
 
 def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
@@ -57,7 +61,7 @@ def router(store: Callable[[], HotlistStore], authorise: Callable[..., Any]) -> 
         if body is None:
             return problem(413, "Te groot", f"the metadata of a list is at most {MAX_METADATA_BYTES} bytes")
         try:
-            hotlist = _metadata(body, name)
+            hotlist = _metadata(body, name, await _kept_handling(store(), name))
             await store().create(hotlist)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, HotlistError) as error:
             return problem(400, "Ongeldige lijst", str(error))
@@ -71,40 +75,65 @@ def router(store: Callable[[], HotlistStore], authorise: Callable[..., Any]) -> 
             await store().get(name)
         except HotlistError as error:
             return problem(404, "Onbekende lijst", str(error))
-        body = await _body(request, MAX_UPLOAD_BYTES)
-        if body is None:
-            return problem(413, "Te groot", f"an upload is at most {MAX_UPLOAD_BYTES} bytes")
-        try:
-            # In a thread: a large file takes seconds, in which alerts must go on reaching the screens.
-            parsed = await asyncio.to_thread(parse, body, name)
-        except FileError as error:
-            return problem(400, "Onleesbaar bestand", str(error))
-        told = {
-            "rejected_count": parsed.rejected,
-            "rejected": [asdict(error) for error in parsed.errors],
-            "ignored_columns": parsed.ignored_columns,
-        }
-        if not parsed.entries:
+        async with _spooled(request, MAX_UPLOAD_BYTES) as file:
+            if file is None:
+                return problem(413, "Te groot", f"an upload is at most {MAX_UPLOAD_BYTES} bytes")
+            try:
+                # In a thread: a large file takes seconds, in which alerts must go on reaching the screens.
+                parsed = await asyncio.to_thread(parse_file, file, name)
+            except FileError as error:
+                return problem(400, "Onleesbaar bestand", str(error))
+        told = _told(parsed)
+        if parsed.cut_off:
+            return problem(
+                400,
+                "Afgebroken bestand",
+                "the file ends in the middle of a row, so that rows may be missing; the live version stays, "
+                "upload the whole file",
+                **told,
+            )
+        if not len(parsed.columns):
             return problem(
                 400, "Geen enkele bruikbare rij", "no row could be used; the live version stays", **told
             )
         try:
-            version = await store().publish(name, parsed.entries, by=who, why=why.strip())
+            version = await store().publish(name, parsed.columns, by=who, why=why.strip())
         except HotlistError as error:
             return problem(409, "Niet gepubliceerd", str(error))
-        return JSONResponse({"accepted": len(parsed.entries), **told, "version": version}, 201)
+        return JSONResponse({"accepted": parsed.accepted, **told, "version": version}, 201)
 
     return routes
 
 
-def _metadata(body: bytes, name: str) -> Hotlist:
-    """Read the metadata of list `name`.
+def _told(parsed: ParsedFile) -> dict[str, Any]:
+    """What whoever brought a file is told of it, whether it was published or not."""
+    return {
+        "duplicates": parsed.duplicates,
+        "implausible": parsed.implausible,
+        "rejected_count": parsed.rejected,
+        "rejected": [asdict(error) for error in parsed.errors],
+        "warnings": [asdict(warning) for warning in parsed.warnings],
+        "ignored_columns": parsed.ignored_columns,
+        "detected": asdict(parsed.detected),
+    }
+
+
+async def _kept_handling(store: HotlistStore, name: str) -> Handling | None:
+    """Return the handling that a list has now; None where there is no such list yet."""
+    try:
+        return (await store.get(name)).handling
+    except HotlistError:
+        return None
+
+
+def _metadata(body: bytes, name: str, kept: Handling | None) -> Hotlist:
+    """Read the metadata of list `name`, whose handling is `kept` until now.
 
     Raises
     ------
     HotlistError
         It is no object, is of another list, or has a field that is none: a handling that is misspelt must not
-        leave a list open that was meant to be covert.
+        leave a list open that was meant to be covert. Or it leaves out the handling of a list that is covert.
     msgspec.MsgspecError, UnicodeDecodeError, RecursionError
         It is no JSON, or a value is not of its field.
     """
@@ -116,24 +145,40 @@ def _metadata(body: bytes, name: str) -> Hotlist:
     unknown = sorted(set(given) - set(Hotlist.__struct_fields__))
     if unknown:
         raise HotlistError(f"unknown: {', '.join(unknown)}; a list has {', '.join(Hotlist.__struct_fields__)}")
+    if kept is Handling.COVERT and "handling" not in given:
+        raise HotlistError("this list is covert: state its handling, so that it is not opened by leaving it out")
     return msgspec.convert({**given, "name": name}, Hotlist, strict=True)
 
 
 async def _body(request: Request, limit_bytes: int) -> bytes | None:
-    """Read a body of at most `limit_bytes`; None when it is larger, without reading the rest.
+    """Read a body of at most `limit_bytes` into memory; None when it is larger, without reading the rest.
 
     Raises
     ------
     HTTPException
         400: it was cut off half-way.
     """
-    parts, size = [], 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit_bytes:
-                return None
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise HTTPException(400, "the upload was cut off; nothing was published") from error
-    return b"".join(parts)
+    async with _spooled(request, limit_bytes) as file:
+        return None if file is None else file.read()
+
+
+@contextlib.asynccontextmanager
+async def _spooled(request: Request, limit_bytes: int) -> AsyncIterator[BinaryIO | None]:
+    """Take a body of at most `limit_bytes` into a file; None when it is larger, without reading the rest.
+
+    Raises
+    ------
+    HTTPException
+        400: it was cut off half-way.
+    """
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
+        try:
+            async for part in request.stream():
+                if file.tell() + len(part) > limit_bytes:
+                    yield None
+                    return
+                file.write(part)
+        except ClientDisconnect as error:
+            raise HTTPException(400, "the upload was cut off; nothing was published") from error
+        file.seek(0)
+        yield cast(BinaryIO, file)

@@ -93,7 +93,7 @@ def opened(source: Path | BinaryIO, limits: Limits) -> Iterator[Opened]:
 def _decompress(given: BinaryIO, into: BinaryIO, limits: Limits) -> None:
     given.seek(0)
     size = 0
-    with gzip.GzipFile(fileobj=given) as packed:
+    with gzip.GzipFile(fileobj=given, mode="rb") as packed:
         while True:
             try:
                 block = packed.read(1_048_576)

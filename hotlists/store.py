@@ -90,11 +90,20 @@ class HotlistError(ValueError):
     """A list's name is not allowed, there is no such list or version, or Redis does not hold it whole."""
 
 
-def _check(name: str, entries: Sequence[HotlistEntry]) -> None:
-    """Refuse a plate that is not normalised: cut to fit or read as another, it would be a hit on someone else."""
+def _packed(name: str, entries: Columns | Sequence[HotlistEntry]) -> bytes:
+    """Serialise what is published.
+
+    Raises
+    ------
+    HotlistError
+        A plate is not normalised: cut to fit or read as another, it would be a hit on someone else.
+    """
+    if isinstance(entries, Columns):
+        return entries.to_bytes()
     for number, entry in enumerate(entries):
         if not _NORMALISED.match(entry.plate):
             raise HotlistError(f"entry {number} of the upload to {name!r}: its plate is not normalised")
+    return pack_entries(Hotlist(name=name), entries).to_bytes()
 
 
 class HotlistStore:
@@ -151,7 +160,7 @@ class HotlistStore:
         ]
         return int(version or 0), lists
 
-    async def publish(self, name: str, entries: Sequence[HotlistEntry], *, by: str, why: str) -> int:
+    async def publish(self, name: str, entries: Columns | Sequence[HotlistEntry], *, by: str, why: str) -> int:
         """Make `entries` the list's live version, in one step; return the new snapshot version.
 
         Nobody sees a part of it: chunks are written first, under the version's own key, and the switch is one
@@ -164,8 +173,7 @@ class HotlistStore:
             There is no such list, a plate is not normalised, or Redis has lost a part of the upload meanwhile.
         """
         await self.get(name)
-        await asyncio.to_thread(_check, name, entries)
-        raw = await asyncio.to_thread(_pack, name, entries)
+        raw = await asyncio.to_thread(_packed, name, entries)
         number = int(await self._redis.incr(f"lik:hotlist:{name}:next"))
         key = f"lik:hotlist:{name}:v{number}"
         chunks = [raw[start : start + CHUNK_BYTES] for start in range(0, len(raw), CHUNK_BYTES)]
@@ -271,10 +279,6 @@ class HotlistStore:
             if version is not None:
                 found[key.decode().removeprefix("lik:worker:")] = int(version)
         return found
-
-
-def _pack(name: str, entries: Sequence[HotlistEntry]) -> bytes:
-    return pack_entries(Hotlist(name=name), entries).to_bytes()
 
 
 def _unpack(name: str, number: int, chunks: Sequence[bytes]) -> Columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -87,6 +88,17 @@ async def test_publishing_says_what_was_taken_and_what_was_not(
     assert answer.status_code == 201, answer.text
     assert answer.json() == {
         "accepted": 1,
+        "duplicates": 0,
+        "implausible": 0,
+        "warnings": [],
+        "detected": {
+            "format": "csv",
+            "compression": "",
+            "encoding": "utf-8",
+            "delimiter": ";",
+            "sheet": "",
+            "headers": {"nummerplaat": "plate", "land": "country"},
+        },
         "rejected_count": 2,
         "rejected": [
             {"row": 3, "column": "plate", "value": "---", "reason": "no letter or digit in it"},
@@ -173,6 +185,16 @@ async def test_bad_metadata_leaves_what_there_was(api: httpx.AsyncClient, store:
     assert (await store.get("gestolen")).handling is Handling.COVERT
 
 
+async def test_a_covert_list_is_not_opened_by_leaving_its_handling_out(
+    api: httpx.AsyncClient, store: HotlistStore
+) -> None:
+    await api.put("/hotlists/gestolen", json={**META, "handling": "covert"})
+    assert "state its handling" in problem(await api.put("/hotlists/gestolen", json=META), 400)["detail"]
+    assert (await store.get("gestolen")).handling is Handling.COVERT
+    assert (await api.put("/hotlists/gestolen", json={**META, "handling": "open"})).status_code == 200
+    assert (await store.get("gestolen")).handling is Handling.OPEN
+
+
 @pytest.mark.parametrize("name", ["Gestolen", "a b", "%2e%2e", "..%5c..", "a%00", "a:v1", "%C3%A9", "a" * 65, "*"])
 async def test_a_name_that_is_a_trick_is_refused(api: httpx.AsyncClient, store: HotlistStore, name: str) -> None:
     problem(await api.put(f"/hotlists/{name}", json=META), 400)
@@ -220,6 +242,26 @@ async def test_a_file_without_a_usable_row(api: httpx.AsyncClient) -> None:
     assert "the live version stays" in body["detail"]
     assert body["rejected_count"] == 2
     assert [(error["row"], error["column"]) for error in body["rejected"]] == [(2, "plate"), (3, "list")]
+
+
+@pytest.mark.usefixtures("live")
+async def test_a_file_that_ends_in_the_middle_of_a_row(api: httpx.AsyncClient) -> None:
+    body = problem(await publish(api, 'plate,reason\n3GHI789,zoek\n4JKL012,"half'), 400)
+    assert "upload the whole file" in body["detail"]
+
+
+@pytest.mark.usefixtures("live")
+async def test_a_compressed_file_that_ends_too_soon(api: httpx.AsyncClient) -> None:
+    problem(await publish(api, gzip.compress(CSV.encode())[:-6]), 400)
+
+
+async def test_a_compressed_file_is_taken(api: httpx.AsyncClient, store: HotlistStore) -> None:
+    await api.put("/hotlists/gestolen", json=META)
+    answer = await publish(api, gzip.compress(CSV.encode()))
+    assert (answer.status_code, answer.json()["accepted"]) == (201, 2), answer.text
+    assert answer.json()["detected"]["compression"] == "gzip"
+    snapshot = await store.load_snapshot()
+    assert [snapshot.plate(row) for row in range(len(snapshot))] == ["1ABC123", "2DEF456"]
 
 
 @pytest.mark.usefixtures("live")

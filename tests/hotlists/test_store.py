@@ -235,7 +235,7 @@ async def test_workers_are_known_while_they_live(
 
 def test_a_version_holds_what_its_entries_state_and_no_more() -> None:
     packed = Columns.from_bytes(
-        storing._pack("x", [*listed("1ABC123"), *listed("2DEF456", priority=Priority.LOW)])
+        storing._packed("x", [*listed("1ABC123"), *listed("2DEF456", priority=Priority.LOW)])
     )
     assert packed.priority.tolist() == [UNSTATED, Priority.LOW.rank]
     assert packed.covert.tolist() == [False, False]
