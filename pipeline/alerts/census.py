@@ -77,7 +77,8 @@ class Census:
         """Up to where each partition is in the store."""
         self._next: dict[TopicPartition, int] = {}
         """Up to where each is in `_counts`."""
-        self._flushed_s = time.monotonic()
+        self._since_s = 0.0
+        """When the first message was taken that is not written yet."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -112,8 +113,10 @@ class Census:
             fresh = await self._fresh(partition, records)
             self._count(partition.topic, fresh)
             count += len(fresh)
+        if count and not self._records:
+            self._since_s = time.monotonic()
         self._records += count
-        waited_s = time.monotonic() - self._flushed_s
+        waited_s = time.monotonic() - self._since_s
         if self._records and (waited_s >= FLUSH_S or self._records >= FLUSH_RECORDS):
             await self.flush()
         return count
@@ -136,7 +139,7 @@ class Census:
             raise
         telemetry.MESSAGES.labels("census", "counted").inc(self._records)
         self._stored.update(self._next)
-        self._counts, self._records, self._flushed_s = {}, 0, time.monotonic()
+        self._counts, self._records = {}, 0
         assigned = self._consumer.assignment()
         ours = {each: end for each, end in self._next.items() if each in assigned}
         if not ours:
