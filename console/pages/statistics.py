@@ -90,7 +90,7 @@ async def statistics_page(
         user,
         period=period,
         periods=list(Period),
-        parts=parts,
+        slots=parts,
         whole=whole,
         whole_path=bars(whole, max(whole), 60.0),
         reads=sum(whole),
