@@ -12,6 +12,7 @@ export class Window {
   #list;
   #alerts;
   #rows = new Map();
+  #places = new Map();
   #asked = false;
   #anchor = null;
   #top = 0;
@@ -28,6 +29,8 @@ export class Window {
     this.#alerts = alerts;
     this.on = on; // { drawn(), nearEnd() }
     scroller.addEventListener("scroll", () => {
+      // What this window scrolled itself it has remembered already.
+      if (scroller.scrollTop === this.#top) return;
       this.#top = scroller.scrollTop;
       this.#remember();
       this.ask();
@@ -102,6 +105,7 @@ export class Window {
   }
 
   #put(wanted, height) {
+    this.#places = wanted;
     const size = String(this.#alerts.view.length), now = performance.now();
     let next = this.#list.firstElementChild;
     for (const [id, at] of wanted) {
@@ -137,9 +141,10 @@ export class Window {
     if (Math.abs(top - this.#top) > 0.5) this.#scroll(top);
   }
 
+  // Where rows are drawn counts, not where they will be: alerts that came since are not in sight yet.
   #remember() {
     const height = this.rowHeight, top = this.#top, view = this.#alerts.view;
-    const at = this.chosen === null ? -1 : this.#alerts.indexOf(this.chosen);
+    const at = this.#places.get(this.chosen) ?? -1;
     const offset = at * height - top;
     if (at >= 0 && offset > -height && offset < this.#sight) {
       this.#anchor = { id: this.chosen, offset };
@@ -147,7 +152,8 @@ export class Window {
       this.#anchor = null;
     } else {
       const shown = Math.min(Math.floor(top / height), view.length - 1);
-      this.#anchor = shown < 0 ? null : { id: view[shown].id, offset: shown * height - top };
+      const drawn = [...this.#places].find(([, place]) => place === shown)?.[0] ?? view[shown]?.id;
+      this.#anchor = drawn === undefined ? null : { id: drawn, offset: shown * height - top };
     }
   }
 

@@ -41,7 +41,10 @@ async def test_a_claim_is_seen_by_the_other_and_kept_from_them(desk: Desk) -> No
     await expect(other.locator("#take-over")).to_contain_text("operator behandelt deze melding")
     await other.keyboard.press("Escape")
     assert await verdict_of(desk, alert.alert_id) is None
+    # A dialog is over for the page one task after it has closed.
+    await other.evaluate("new Promise((done) => setTimeout(done))")
     await other.keyboard.press("2")
+    await expect(other.locator("#take-over")).to_be_visible()
     await other.keyboard.press("Enter")
     await expect(mine.locator("li.alert .given")).to_contain_text("Misgelezen door tweede")
     assert await verdict_of(desk, alert.alert_id) is Verdict.MISREAD
