@@ -224,7 +224,7 @@ def create_app(settings: Settings, store: AlertStore, publisher: Publisher) -> f
 
 async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Turn hits into alerts until `stop`; `ready` is called once partitions are assigned."""
-    store = AlertStore(settings.database_url)
+    store = AlertStore.of(settings)
     await store.open()
     try:
         async with Publisher(settings) as publisher:

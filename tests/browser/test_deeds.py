@@ -94,6 +94,7 @@ async def test_what_is_no_picture_leaves_a_word_and_a_vehicle_is_shown(desk: Des
     await page.keyboard.press("1")
     await expect(page.locator("#confirm .vehicle.has-image")).to_be_visible()
     await page.keyboard.press("Escape")
+    await expect(page.locator("li.chosen")).to_be_focused()
     await page.keyboard.press("j")
     await page.keyboard.press("Enter")
     await expect(page.locator("#details .patch")).to_contain_text("Beeld niet leesbaar")

@@ -43,6 +43,7 @@ TEXTS: Final[Mapping[str, str]] = {
     " was not saved.",
     "rir.invalid": "A field is empty, too long, or has a code that does not exist.",
     "rir.versions": "Versions",
+    "rir.automatic": "automatic",
     "rir.alert": "Alert",
     "rir.pdf": "PDF",
     "rir.source_evaluation.A": "A – reliable without doubt",

@@ -43,6 +43,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "été enregistré.",
     "rir.invalid": "Un champ est vide, trop long, ou a un code qui n’existe pas.",
     "rir.versions": "Versions",
+    "rir.automatic": "automatique",
     "rir.alert": "Alerte",
     "rir.pdf": "PDF",
     "rir.source_evaluation.A": "A – tout à fait fiable",

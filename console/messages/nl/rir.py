@@ -43,6 +43,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "versie; uw tekst werd niet bewaard.",
     "rir.invalid": "Een veld is leeg, te lang, of heeft een code die niet bestaat.",
     "rir.versions": "Versies",
+    "rir.automatic": "automatisch",
     "rir.alert": "Melding",
     "rir.pdf": "PDF",
     "rir.source_evaluation.A": "A – volledig betrouwbaar",
