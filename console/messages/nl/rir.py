@@ -30,7 +30,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "rir.source_evaluation": "Betrouwbaarheid van de bron",
     "rir.information_evaluation": "Juistheid van de informatie",
     "rir.handling_code": "Behandelingscode",
-    "rir.plates": "Gezocht en gelezen",
+    "rir.plates": "Gelezen en gezocht",
     "rir.legal": "Rechtsgrond",
     "rir.attachments": "Bijlagen",
     "rir.no_attachments": "Geen bijlagen.",
