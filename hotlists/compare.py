@@ -5,6 +5,7 @@ Pure: numpy and the standard library.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,6 +78,12 @@ def without(columns: Columns, gone: Columns) -> Columns:
     return columns.chosen(~np.isin(own, others))
 
 
+def only(columns: Columns, named: Columns) -> Columns:
+    """Return those of `columns` that `named` names too."""
+    own, others = _identities(columns, named)
+    return columns.chosen(np.isin(own, others))
+
+
 def joined(first: Columns, second: Columns) -> Columns:
     """Put the entries of `second` behind those of `first`."""
     left, right = first.reasons, second.reasons
@@ -99,7 +106,7 @@ def _identities(*columns: Columns) -> list[NDArray[np.uint64]]:
     else:
         _, number = np.unique(np.concatenate([each.keys for each in columns]), return_inverse=True)
         plates = np.split(number.astype(np.uint64), np.cumsum([len(each) for each in columns])[:-1])
-    bits = np.uint64(max(_COUNTRY_BITS, int(len(countries)).bit_length()))
+    bits = np.uint64(max(_COUNTRY_BITS, len(countries).bit_length()))
     return [
         (plate << bits) | np.searchsorted(countries, each.country).astype(np.uint64)
         for plate, each in zip(plates, columns, strict=True)
@@ -114,9 +121,7 @@ def _same_numbers(old: Texts, new: Texts) -> tuple[NDArray[np.uint32], NDArray[n
     tables = []
     for texts in (old, new):
         raw, ends = texts.arena.tobytes(), texts.offsets.tolist()
-        found = [
-            numbers.setdefault(raw[begin:end], len(numbers)) for begin, end in zip(ends, ends[1:], strict=False)
-        ]
+        found = [numbers.setdefault(raw[begin:end], len(numbers)) for begin, end in itertools.pairwise(ends)]
         tables.append(np.array(found or [0], np.uint32))
     return (
         tables[0][old.which] if len(old) else old.which,

@@ -15,7 +15,7 @@ MAX_NS = 2**63 - 1
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Why = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00\ud800-\udfff]*\S[^\x00\ud800-\udfff]*$"),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$"),
     Field(description="For the audit trail: why this is done."),
 ]
 _Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
@@ -117,12 +117,18 @@ class EntryGiven(Given):
     """A single entry to add at once."""
 
     plate: Plate = Field(description="As it is written, or a pattern with ? and *.")
-    country: Annotated[str, StringConstraints(max_length=2)] = Field("", description="ISO 3166 alpha-2; empty: any.")
+    country: Annotated[str, StringConstraints(max_length=2)] = Field(
+        "", description="ISO 3166 alpha-2; empty: any."
+    )
     reason: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
     priority: Priority | None = None
     handling: Handling | None = None
-    valid_from: Annotated[str, StringConstraints(max_length=40)] = Field("", description="Date or time; empty: now.")
-    valid_until: Annotated[str, StringConstraints(max_length=40)] = Field("", description="Date or time, or empty.")
+    valid_from: Annotated[str, StringConstraints(max_length=40)] = Field(
+        "", description="Date or time; empty: now."
+    )
+    valid_until: Annotated[str, StringConstraints(max_length=40)] = Field(
+        "", description="Date or time, or empty."
+    )
     why: Why
 
 
