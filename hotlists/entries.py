@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,7 +19,7 @@ from hotlists.exports import spreadsheet_safe
 from hotlists.ledger import Ledger, now_ns, redis_needed
 from hotlists.notes import Count, Notes
 from hotlists.parse import FileError, Use, parse_file
-from hotlists.parsed import as_entries
+from hotlists.parsed import NO_COLUMNS, as_entries
 from hotlists.people import Actor, Right
 from hotlists.previews import entry_shape
 from hotlists.problems import BadRequestError, ConflictError, ForbiddenError, NotFoundError
@@ -30,6 +31,22 @@ ALONE_S: Final = 24 * 3600
 """On a list with the two-person rule, what one person adds by themselves is valid for at most this long."""
 _AT_ONCE: Final = 10_000
 _HEADER: Final = ("plate", "country", "reason", "priority", "handling", "valid_from", "valid_until")
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """What becomes of the rows of one plate and country."""
+
+    entry: HotlistEntry
+    before: list[HotlistEntry]
+    after: list[HotlistEntry]
+    why: str
+
+    @property
+    def more(self) -> tuple[int, int]:
+        """How many rows there are more than before, and how many covert ones."""
+        coverts = [sum(map(_is_covert, rows)) for rows in (self.after, self.before)]
+        return len(self.after) - len(self.before), coverts[0] - coverts[1]
 
 
 class Entries:
@@ -66,10 +83,8 @@ class Entries:
             there = await self._rows(hotlist, entry.plate, entry.country)
             # What the actor may not know of stays, whatever is added beside it.
             hidden = [] if actor.knows_covert(hotlist) else [each for each in there if _is_covert(each)]
-            added = pack_entries(hotlist, [entry, *hidden])
-            return await self._apply(
-                actor, hotlist, entry, added, _nothing(), given.why, 1 + len(hidden) - len(there)
-            )
+            edit = _Edit(entry, there, [entry, *hidden], given.why)
+            return await self._apply(actor, hotlist, edit)
 
     async def remove(self, actor: Actor, name: str, plate: str, country: str, *, why: str) -> Changed:
         """Remove the entry of a plate and country from what is live, in one step.
@@ -91,32 +106,22 @@ class Entries:
             hidden = [] if actor.knows_covert(hotlist) else [each for each in there if _is_covert(each)]
             if len(hidden) == len(there):
                 raise NotFoundError("no_entry", f"the plate is not on list {name!r} with that country")
-            gone = pack_entries(hotlist, [entry])
-            added = pack_entries(hotlist, hidden)
-            return await self._apply(actor, hotlist, entry, added, gone, why, len(hidden) - len(there))
+            return await self._apply(actor, hotlist, _Edit(entry, there, hidden, why))
 
-    async def _apply(
-        self,
-        actor: Actor,
-        hotlist: Hotlist,
-        entry: HotlistEntry,
-        added: Columns,
-        gone: Columns,
-        why: str,
-        more: int,
-    ) -> Changed:
-        before = await self._ledger.live(hotlist.name)
-        counts = await self._notes.counts(hotlist.name)
+    async def _apply(self, actor: Actor, hotlist: Hotlist, edit: _Edit) -> Changed:
+        name, entry = hotlist.name, edit.entry
+        before = await self._ledger.live(name)
+        count = Count(0, 0) if before is None else (await self._notes.counts(name)).get(before)
+        gone = NO_COLUMNS if entry in edit.after else pack_entries(hotlist, [entry])
         try:
             number, version = await self._store.apply_delta(
-                hotlist.name, added, removed=gone, by=actor.name, why=why
+                name, pack_entries(hotlist, edit.after), removed=gone, by=actor.name, why=edit.why
             )
         except HotlistError as error:
             raise ConflictError("not_changed", str(error)) from error
-        count = Count(0, 0) if before is None else counts.get(before)
         if count is not None:
-            coverts = int(added.covert.sum())
-            await self._notes.count(hotlist.name, number, Count(count.rows + more, max(count.covert, coverts)))
+            rows, covert = edit.more
+            await self._notes.count(name, number, Count(count.rows + rows, count.covert + covert))
         until_ns = entry.valid_until_ns
         return Changed(
             number=number,
@@ -264,7 +269,3 @@ def _found(listing: Listing) -> Found:
         version=listing.version,
         since_ms=listing.since_ns // 1_000_000 or None,
     )
-
-
-def _nothing() -> Columns:
-    return pack_entries(Hotlist(name=""), [])

@@ -119,6 +119,13 @@ class Ledger:
         except Exception as error:  # Whatever the trail's own store raises: it is not this package's to know.
             raise AwayError("trail_away", TRAIL_AWAY) from error
 
+    async def looked(
+        self, actor: Actor, what: str, hotlist: Hotlist, detail: str = "", *, covert: bool = False
+    ) -> None:
+        """Write that somebody looked at a list, or at what is staged of it."""
+        covert = covert or hotlist.handling is Handling.COVERT
+        await self.record(actor, what, f"{hotlist.name} {detail}".strip(), "", covert=covert)
+
     @asynccontextmanager
     async def noted(
         self, actor: Actor, what: str, hotlist: Hotlist, why: str, detail: str = "", *, covert: bool = False

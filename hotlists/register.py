@@ -32,11 +32,17 @@ class Register:
     async def lists(self, actor: Actor) -> list[ListShape]:
         """Give every list that `actor` may know of, by name."""
         self._ledger.need(actor, Right.VIEW)
+        await self._ledger.record(actor, "hotlist.view", "hotlists", "", covert=False)
         return [await self._shape(actor, hotlist, live) for hotlist, live in await self._ledger.lists(actor)]
 
     async def show(self, actor: Actor, name: str) -> ListShape:
         """Give one list."""
         self._ledger.need(actor, Right.VIEW)
+        hotlist = await self._ledger.seen(actor, name)
+        await self._ledger.looked(actor, "hotlist.view", hotlist)
+        return await self._now(actor, name)
+
+    async def _now(self, actor: Actor, name: str) -> ListShape:
         hotlist = await self._ledger.seen(actor, name)
         return await self._shape(actor, hotlist, await self._ledger.live(name))
 
@@ -77,7 +83,7 @@ class Register:
             there = {each.name: each for each, _ in await self._store.lists()}.get(hotlist.name)
         if there is not None:
             if there == hotlist and actor.may_see(there):
-                return await self.show(actor, hotlist.name), False
+                return await self._now(actor, hotlist.name), False
             # The attempt is covert where what it met is: the line tells of it.
             covert = Handling.COVERT in (there.handling, hotlist.handling)
             await self._ledger.record(actor, "hotlist.create.refused", hotlist.name, "name taken", covert=covert)
@@ -133,7 +139,7 @@ class Register:
         if not hotlist.archived:
             async with self._ledger.noted(actor, "hotlist.archive", hotlist, why):
                 await self._store.archive(name, by=actor.name, why=why)
-        return await self.show(actor, name)
+        return await self._now(actor, name)
 
     async def restore(self, actor: Actor, name: str, *, why: str) -> ListShape:
         """Take an archived list back into use; nothing is live until something is published, or rolled back to."""
@@ -142,7 +148,7 @@ class Register:
         if hotlist.archived:
             async with self._ledger.noted(actor, "hotlist.restore", hotlist, why):
                 await self._save(actor, msgspec.structs.replace(hotlist, archived=False), why)
-        return await self.show(actor, name)
+        return await self._now(actor, name)
 
     async def health(self, actor: Actor) -> Health:
         """Say how the lists that `actor` may know of stand, and how far the workers are, also without Redis."""

@@ -134,6 +134,7 @@ class Staging:
         async with redis_needed():
             numbers = [each.number for each in await self._store.versions(name) if each.state == "staged"]
             kept = await self._notes.previews(name, sorted(numbers, reverse=True), actor.knows_covert(hotlist))
+            await self._ledger.looked(actor, "hotlist.preview", hotlist, covert=any(each.covert for each in kept))
             return [await self._shown(hotlist, each) for each in kept]
 
     async def preview(self, actor: Actor, name: str, number: int) -> Preview:
@@ -147,6 +148,7 @@ class Staging:
         self._ledger.need(actor, Right.VIEW)
         hotlist = await self._ledger.seen(actor, name)
         kept = await self._preview(actor, hotlist, number)
+        await self._ledger.looked(actor, "hotlist.preview", hotlist, f"v{number}", covert=kept.covert)
         async with redis_needed():
             return await self._shown(hotlist, kept)
 
