@@ -40,7 +40,7 @@ _STATUSES: Final = {
     503: "Redis or the audit trail does not answer; nothing was done",
 }
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"description": text, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    status: {"description": text, "content": {PROBLEM: {"schema": shapes.Problem.model_json_schema()}}}
     for status, text in _STATUSES.items()
 }
 _FILE: Final = {"schema": {"type": "string", "format": "binary"}}
