@@ -20,7 +20,7 @@ from hotlists import shapes
 from hotlists.desk import Desk
 from hotlists.exports import spreadsheet_safe
 from hotlists.people import Actor
-from hotlists.problems import DeskError
+from hotlists.problems import BadRequestError, DeskError
 from hotlists.uploads import received
 
 MAX_BODY_BYTES: Final = 65_536
@@ -62,9 +62,9 @@ _UPLOAD: Final = {
 }
 
 Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="The list.")]
-Number = Annotated[int, Path(ge=1, le=shapes.MAX_NS, description="The version.")]
+Number = Annotated[int, Path(ge=1, le=shapes.MAX_NUMBER, description="The version.")]
 Why = Annotated[
-    str, Query(min_length=1, max_length=500, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$", description="For the trail.")
+    str, Query(min_length=1, max_length=500, pattern=shapes.REASON, description="For the trail.")
 ]
 
 
@@ -163,7 +163,7 @@ def _add_lists(routes: APIRouter, desk: Callable[[], Desk], actor: Any) -> None:
     async def create_list(name: Name, metadata: shapes.Metadata, who: actor, answer: Response) -> shapes.ListShape:
         """Make a list; 200 where exactly this one is there already. To change one, PATCH it."""
         if metadata.name not in (None, name):
-            raise HTTPException(422, f"the body is of another list than {name!r}")
+            raise BadRequestError("metadata", f"the body is of another list than {name!r}")
         shape, made = await desk().register.create(who, metadata.hotlist(name))
         answer.status_code = 201 if made else 200
         return shape
@@ -263,7 +263,7 @@ def _add_versions(routes: APIRouter, desk: Callable[[], Desk], actor: Any) -> No
         responses={200: {"content": {_CSV: {"schema": {"type": "string"}}}}},
     )
     async def export(
-        name: Name, who: actor, why: Why, version: Annotated[int | None, Query(ge=1, le=shapes.MAX_NS)] = None
+        name: Name, who: actor, why: Why, version: Annotated[int | None, Query(ge=1, le=shapes.MAX_NUMBER)] = None
     ) -> StreamingResponse:
         """Give a version's entries as CSV; the live one by default."""
         pieces = await desk().entries.export(who, name, version, why=why.strip())

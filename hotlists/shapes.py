@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -10,12 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from hotlists.entry import Category, Handling, Hotlist, Priority, Weekday
 
 Kind = Literal["full", "delta"]
-MAX_NS = 2**63 - 1
+MAX_NS: Final = 2**63 - 1024
+"""The last moment, in nanoseconds, that is a whole number to those who read numbers as floats too."""
+MAX_NUMBER: Final = 2**53 - 1
+
+REASON: Final = r"^[^\x00]*[0-9A-Za-z\u00c0-\u024f][^\x00]*$"
+"""A reason has a letter or a digit somewhere: blanks, of whatever kind, are none."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Why = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$"),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=REASON),
     Field(description="For the audit trail: why this is done."),
 ]
 _Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
@@ -95,19 +100,19 @@ class Publishing(Given):
 
     why: Why
     expected_live: int | None = Field(
-        None, ge=0, le=MAX_NS, description="The version that the preview was compared with: `based_on`."
+        None, ge=0, le=MAX_NUMBER, description="The version that the preview was compared with: `based_on`."
     )
     confirm_removed: int | None = Field(
-        None, ge=0, le=MAX_NS, description="Repeats `removed` of the preview, where it has guards."
+        None, ge=0, le=MAX_NUMBER, description="Repeats `removed` of the preview, where it has guards."
     )
 
 
 class RollingBack(Given):
     """Which kept version goes live again, and why."""
 
-    number: int = Field(ge=1, le=MAX_NS)
+    number: int = Field(ge=1, le=MAX_NUMBER)
     why: Why
-    expected_live: int | None = Field(None, ge=0, le=MAX_NS)
+    expected_live: int | None = Field(None, ge=0, le=MAX_NUMBER)
 
 
 Plate = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00]+$")]
