@@ -14,7 +14,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 
 from console import alerts as alert_routes
-from console import api, auth, oidc, preferences, sign_in, views
+from console import api, api_docs, auth, oidc, preferences, sign_in, views
 from console.desk import open_desk
 from console.pages import PAGES
 from console.stream import AlertTopic, Hub
@@ -36,6 +36,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     *PAGES,
     alert_routes.routes,
     api.routes,
+    api_docs.routes,
 )
 """Everything that the console answers, but for the admin endpoint of the hotlists and what is static."""
 
