@@ -4,7 +4,11 @@
 | --- | --- |
 | ``alerts:read`` | the newest alerts, open ones alone |
 | ``figures:read`` | counts per list and per camera, of open alerts alone |
-| ``hotlists:write`` | the admin endpoint of the hotlists |
+| ``hotlists:search`` | ask whether a plate is on an open list |
+| ``hotlists:load`` | upload and preview; add or remove an entry at once; export |
+| ``hotlists:publish`` | publish, roll back; make, describe and archive lists |
+| ``hotlists:write`` | both of the last two |
+| ``hotlists:covert`` | the others reach covert lists and entries too |
 """
 
 from __future__ import annotations
@@ -17,11 +21,12 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from hotlists.people import RIGHTS_OF_SCOPE
 from pipeline.alerts.api_tokens import ApiTokens
 from pipeline.alerts.store import Viewer
 from pipeline.errors import ConfigurationError
 
-SCOPES: Final = frozenset({"alerts:read", "figures:read", "hotlists:write"})
+SCOPES: Final = frozenset({"alerts:read", "figures:read"} | RIGHTS_OF_SCOPE.keys())
 
 
 class Tokens:

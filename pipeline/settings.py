@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     admin_token: SecretStr = Field(
         SecretStr(""), description="API token of the admin endpoint (hotlists); empty: tokens are refused."
     )
+    upload_max_bytes: int = Field(
+        2_147_483_648, ge=1024, description="Largest hotlist file that the console takes, as it is sent."
+    )
     gateway_host: str = Field("127.0.0.1", description="Address the ingest gateway listens on.")
     gateway_port: int = Field(8081, ge=0, le=65535, description="Port of the ingest gateway.")
     gateway_token: SecretStr = Field(

@@ -17,6 +17,7 @@ from console.messages import text
 from console.preferences import language_of
 from console.rooms import enter, note, page, store_of
 from console.tokens import SCOPES
+from hotlists.people import COVERT_ROLE, COVERT_SCOPE
 from pipeline import telemetry
 from pipeline.alerts.api_tokens import TokenNameTakenError
 from pipeline.alerts.store import Viewer
@@ -43,7 +44,7 @@ async def make(request: Request, user: Visitor) -> Response:
     given = await form(request)
     auth.check_csrf(request, given.get("csrf"))
     name, days = given.get("name", ""), given.get("days", "")
-    scopes = {scope for scope in SCOPES if scope in given}
+    scopes = {scope for scope in _scopes(user) if scope in given}
     if not _NAME.fullmatch(name) or not scopes or days not in map(str, PERIODS_DAYS):
         return await _page(request, user, problem="tokens.invalid", status=422)
     if name in request.app.state.settings.api_tokens:
@@ -70,6 +71,11 @@ async def revoke(request: Request, name: str, user: Visitor) -> Response:
     return RedirectResponse("/tokens", 303)
 
 
+def _scopes(user: Viewer) -> frozenset[str]:
+    """Return what `user` may give a token: what is covert, only who knows of all that is."""
+    return SCOPES if COVERT_ROLE in user.roles else SCOPES - {COVERT_SCOPE}
+
+
 async def _page(
     request: Request, user: Viewer, *, made: tuple[str, str] | None = None, problem: str = "", status: int = 200
 ) -> Response:
@@ -81,7 +87,7 @@ async def _page(
         tokens=await store_of(request).api_tokens.all(),
         in_settings=sorted(request.app.state.settings.api_tokens),
         now_ns=telemetry.now_ns(),
-        scopes=sorted(SCOPES),
+        scopes=sorted(_scopes(user)),
         periods=PERIODS_DAYS,
         made=made,
         problem=text(problem, language_of(request)) if problem else "",

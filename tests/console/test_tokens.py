@@ -157,3 +157,12 @@ async def test_nobody_else_makes_tokens_or_sees_their_names(
         assert (await client.post("/tokens", data=ASKED)).status_code == 403
         assert (await client.post("/tokens/dashboard/revoke")).status_code == 403
     assert [each.revoked_at_ns for each in await store.api_tokens.all()] == [None]
+
+
+async def test_a_chief_who_may_not_know_what_is_covert_gives_no_token_that_may(
+    app: FastAPI, signed_in: SignIn
+) -> None:
+    async with signed_in("chief") as chief:
+        assert "hotlists:covert" not in (await chief.get("/tokens")).text
+        form = {"name": "discreet", "days": "30", "hotlists:covert": "on", "csrf": await csrf_of(chief)}
+        assert (await chief.post("/tokens", data=form)).status_code == 422

@@ -28,5 +28,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "tokens.in_settings": "In the settings as well (LIK_API_TOKENS): {names}.",
     "tokens.scope.alerts:read": "read the newest open alerts",
     "tokens.scope.figures:read": "read counts per list and per camera",
-    "tokens.scope.hotlists:write": "upload and publish hotlists",
+    "tokens.scope.hotlists:search": "ask whether a plate is on an open list",
+    "tokens.scope.hotlists:load": "upload and check lists, add or remove one plate at once, export",
+    "tokens.scope.hotlists:publish": "publish, roll back, make, describe and archive lists",
+    "tokens.scope.hotlists:write": "load and publish",
+    "tokens.scope.hotlists:covert": "reach covert lists too with the other rights",
 }

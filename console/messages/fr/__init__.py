@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from console.messages.fr import live, pages, rir, shared, statistics, tokens
+from console.messages.fr import api, live, pages, rir, shared, statistics, tokens
 
 TEXTS: Final[Mapping[str, str]] = {
     **shared.TEXTS,
+    **api.TEXTS,
     **live.TEXTS,
     **pages.TEXTS,
     **rir.TEXTS,

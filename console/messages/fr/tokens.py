@@ -28,5 +28,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "tokens.in_settings": "Également dans les paramètres (LIK_API_TOKENS) : {names}.",
     "tokens.scope.alerts:read": "lire les alertes ouvertes les plus récentes",
     "tokens.scope.figures:read": "lire les chiffres par liste et par caméra",
-    "tokens.scope.hotlists:write": "charger et publier des listes",
+    "tokens.scope.hotlists:search": "demander si une plaque figure sur une liste ouverte",
+    "tokens.scope.hotlists:load": "charger et vérifier des listes, ajouter ou retirer aussitôt une plaque, "
+    "exporter",
+    "tokens.scope.hotlists:publish": "publier, rétablir, créer, décrire et archiver des listes",
+    "tokens.scope.hotlists:write": "charger et publier",
+    "tokens.scope.hotlists:covert": "étendre les autres droits aux listes discrètes",
 }

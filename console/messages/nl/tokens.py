@@ -28,5 +28,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "tokens.in_settings": "Ook in de instellingen (LIK_API_TOKENS): {names}.",
     "tokens.scope.alerts:read": "de nieuwste open meldingen lezen",
     "tokens.scope.figures:read": "cijfers per lijst en per camera lezen",
-    "tokens.scope.hotlists:write": "lijsten opladen en publiceren",
+    "tokens.scope.hotlists:search": "vragen of een plaat op een open lijst staat",
+    "tokens.scope.hotlists:load": "lijsten opladen en nakijken, één plaat meteen toevoegen of schrappen, "
+    "uitvoeren",
+    "tokens.scope.hotlists:publish": "publiceren, terugzetten, lijsten maken, beschrijven en archiveren",
+    "tokens.scope.hotlists:write": "opladen en publiceren",
+    "tokens.scope.hotlists:covert": "met de andere rechten ook aan discrete lijsten",
 }
