@@ -55,7 +55,7 @@ async def test_a_wrong_token_does_not(app: FastAPI, given: str) -> None:
 
 
 async def test_no_token_set_means_no_token_taken(console_settings: Settings, store: AlertStore) -> None:
-    app = create_app(console_settings.model_copy(update={"admin_token": SecretStr("")}))
+    app = create_app(console_settings.model_copy(update={"admin_token": SecretStr("")}), store=store)
     async with browse(app) as client:
         answer = await client.get("/api/hotlists", headers={"Authorization": "Bearer "})
         assert answer.status_code == 401
