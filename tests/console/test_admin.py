@@ -9,10 +9,9 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from console.app import create_app
 from pipeline.alerts.store import AlertStore, Viewer
 from pipeline.settings import Settings
-from tests.console.conftest import SignIn, browse, csrf_of
+from tests.console.conftest import SignIn, application, browse, csrf_of
 
 LIST = {"title": "Gestolen", "owner": "PZ Veldeke", "legal_basis": "art. 44", "category": "stolen"}
 TOKEN = {"Authorization": "Bearer admin-token"}
@@ -55,8 +54,8 @@ async def test_a_wrong_token_does_not(app: FastAPI, given: str) -> None:
 
 
 async def test_no_token_set_means_no_token_taken(console_settings: Settings, store: AlertStore) -> None:
-    app = create_app(console_settings.model_copy(update={"admin_token": SecretStr("")}), store=store)
-    async with browse(app) as client:
+    settings = console_settings.model_copy(update={"admin_token": SecretStr("")})
+    async with application(settings, store) as app, browse(app) as client:
         answer = await client.get("/api/hotlists", headers={"Authorization": "Bearer "})
         assert answer.status_code == 401
 
@@ -109,10 +108,10 @@ SCOPES = {
 @pytest.mark.parametrize("scopes", list(SCOPES))
 async def test_a_token_may_what_its_scopes_say(console_settings: Settings, store: AlertStore, scopes: str) -> None:
     token = {"sha256": hashlib.sha256(b"geheim").hexdigest(), "scopes": scopes}
-    app = create_app(console_settings.model_copy(update={"api_tokens": {"zone": token}}), store=store)
+    settings = console_settings.model_copy(update={"api_tokens": {"zone": token}})
     headers = {"Authorization": "Bearer geheim"}
     prefix = "/api/hotlists"
-    async with browse(app) as client:
+    async with application(settings, store) as app, browse(app) as client:
         await client.put(f"{prefix}/gestolen", json=LIST, headers=TOKEN)
         asked = {
             "lists": await client.get(prefix, headers=headers),
@@ -137,8 +136,8 @@ async def test_a_token_reaches_covert_lists_by_a_scope_of_its_own(
 
     every = ("hotlists:write", "hotlists:write hotlists:covert")
     tokens = {str(number): token(scopes) for number, scopes in enumerate(every)}
-    app = create_app(console_settings.model_copy(update={"api_tokens": tokens}), store=store)
-    async with browse(app) as client:
+    settings = console_settings.model_copy(update={"api_tokens": tokens})
+    async with application(settings, store) as app, browse(app) as client:
         await client.put("/api/hotlists/blauw", json={**LIST, "handling": "covert"}, headers=TOKEN)
         seen = [
             len((await client.get("/api/hotlists", headers={"Authorization": f"Bearer {scopes}"})).json())
