@@ -142,8 +142,8 @@ class Settings(BaseSettings):
     rir_intake_token: SecretStr = Field(
         SecretStr(""), description="Bearer token for the address of the intake; empty: none is sent."
     )
-    report_language: Literal["nl", "fr", "en"] = Field(
-        "nl", description="Language in which information reports are drafted, and printed."
+    zone_language: Literal["nl", "fr", "en"] = Field(
+        "nl", description="Language in which information reports are drafted and printed, and units are told."
     )
     search_reason_after_days: int = Field(
         30,

@@ -1,7 +1,7 @@
-"""The words of an information report: in the zone's language, and with the names of its cameras.
+"""The words of what leaves the desk, reports and notifications: in the zone's language, with its cameras' names.
 
 A report belongs to the zone, not to whoever looks at it: its language is a setting, and the one in which it was
-drafted stays.
+drafted stays. A receiver of notifications is a phone or a dispatching, which has chosen none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Wording:
     def of(cls, settings: Settings) -> Wording:
         """Word reports as the settings say, with the registry of cameras where there is one."""
         cameras = load_cameras(settings.cameras) if settings.cameras.exists() else {}
-        return cls(settings.report_language, cameras)
+        return cls(settings.zone_language, cameras)
 
     def text(self, key: str) -> str:
         """Return the text of `key`, which every language has."""
@@ -88,6 +88,15 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "picture.gone": "Deze bijlage wordt niet meer bewaard.",
         "picture.other": "Deze bijlage is niet het beeld dat werd toegevoegd.",
         "picture.none": "Deze bijlage is geen leesbaar beeld.",
+        "told.title": "{priority}: ANPR-alarm",
+        "told.title.withdrawn": "INGETROKKEN: ANPR-alarm",
+        "told.alert": "Nieuw alarm voor uw sector.",
+        "told.escalation": "Nog geen enkele ploeg heeft geantwoord.",
+        "told.withdrawn": "Het alarm is ingetrokken: niet ingrijpen.",
+        "told.priority.critical": "KRITIEK",
+        "told.priority.high": "DRINGEND",
+        "told.priority.normal": "Normaal",
+        "told.priority.low": "Laag",
     },
     "fr": {
         "tag": "fr-BE",
@@ -127,6 +136,15 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "picture.gone": "Cette annexe n’est plus conservée.",
         "picture.other": "Cette annexe n’est pas l’image qui a été jointe.",
         "picture.none": "Cette annexe n’est pas une image lisible.",
+        "told.title": "{priority} : alerte ANPR",
+        "told.title.withdrawn": "RETIRÉE : alerte ANPR",
+        "told.alert": "Nouvelle alerte pour votre secteur.",
+        "told.escalation": "Aucune équipe n’a encore répondu.",
+        "told.withdrawn": "L’alerte est retirée : ne pas intervenir.",
+        "told.priority.critical": "CRITIQUE",
+        "told.priority.high": "URGENT",
+        "told.priority.normal": "Normale",
+        "told.priority.low": "Faible",
     },
     "en": {
         "tag": "en",
@@ -166,5 +184,14 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "picture.gone": "This attachment is no longer kept.",
         "picture.other": "This attachment is not the picture that was attached.",
         "picture.none": "This attachment is no picture that can be read.",
+        "told.title": "{priority}: ANPR alert",
+        "told.title.withdrawn": "WITHDRAWN: ANPR alert",
+        "told.alert": "New alert for your sector.",
+        "told.escalation": "No unit has answered yet.",
+        "told.withdrawn": "The alert is withdrawn: do not act on it.",
+        "told.priority.critical": "CRITICAL",
+        "told.priority.high": "URGENT",
+        "told.priority.normal": "Normal",
+        "told.priority.low": "Low",
     },
 }

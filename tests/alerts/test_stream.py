@@ -40,7 +40,7 @@ async def _all(settings: Settings, topic: str) -> list[bytes]:
 
 
 async def test_hits_become_alerts(broker: BrokerUnderTest, make_settings: MakeSettings) -> None:
-    settings = make_settings(broker, suppression_window_s=900, report_language="fr")
+    settings = make_settings(broker, suppression_window_s=900, zone_language="fr")
     start_ns = make_read().captured_at_ns - 4000 * SECOND_NS
 
     def hit_at(second: int, plate: str = "1ABC123", **more: object) -> Hit:

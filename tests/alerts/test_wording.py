@@ -7,7 +7,9 @@ from typing import get_args
 
 import pytest
 
+from hotlists.entry import Priority
 from pipeline.alerts import rir
+from pipeline.alerts.deliveries import Kind
 from pipeline.alerts.reports import State
 from pipeline.alerts.rows import Verdict
 from pipeline.alerts.store import AlertStore
@@ -23,7 +25,7 @@ def fields(text: str) -> set[str]:
 
 
 def test_every_language_says_the_same() -> None:
-    assert set(TEXTS) == set(get_args(Settings.model_fields["report_language"].annotation))
+    assert set(TEXTS) == set(get_args(Settings.model_fields["zone_language"].annotation))
     for texts in TEXTS.values():
         assert set(texts) == set(TEXTS["nl"])
         for key, text in texts.items():
@@ -32,6 +34,8 @@ def test_every_language_says_the_same() -> None:
             ]
             assert fields[0] == fields[1], key
         assert {f"state.{each.value}" for each in State} <= set(texts)
+        assert {f"told.{each.value}" for each in Kind} <= set(texts)
+        assert {f"told.priority.{each.value}" for each in Priority} <= set(texts)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,7 @@ def test_every_language_says_the_same() -> None:
 async def test_a_stored_alert_is_drafted_as_the_settings_say(
     make_settings: MakeSettings, language: str, who: str, source: str
 ) -> None:
-    settings = make_settings(report_language=language)
+    settings = make_settings(zone_language=language)
     store = AlertStore.of(settings)
     await store.open()
     try:
