@@ -122,7 +122,8 @@ async function give(id, verdict) {
   shown.row(id)?.classList.add("busy");
   const judged = await judge(alert, verdict, details.noteFor(id));
   shown.row(id)?.classList.remove("busy");
-  shown.row(id)?.focus({ preventScroll: true });
+  // Whoever has gone on to another row meanwhile stays there.
+  if (shown.chosen === id) shown.row(id)?.focus({ preventScroll: true });
   if (judged === null) return;
   take(judged);
   say(`${word("live.announced_verdict")}: ${judged.acknowledgement.word}, ${plateText(judged.read)}`);
