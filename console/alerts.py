@@ -24,6 +24,7 @@ from console.reach import free_from_ns, why
 from console.rooms import note, store_of
 from console.stream import BEAT_S, AlertEvents, beat, newest
 from pipeline.alerts.claims import ClaimedError, OutdatedError
+from pipeline.alerts.rows import LookedAt
 from pipeline.alerts.store import AlertRow, UnknownAlertError, User, Verdict, Viewer
 from pipeline.model import LAST_NS
 
@@ -45,6 +46,8 @@ class VerdictGiven(msgspec.Struct, forbid_unknown_fields=True):
     note: str = ""
     seen: int | None = None
     """Number of the verdict that was looked at, 0 for none; without it, whatever there is, is overruled."""
+    plate: str | None = None
+    """The read that was looked at; without it, whatever was read is judged."""
     take_over: bool = False
     """Judge it although somebody else is handling it."""
 
@@ -141,14 +144,19 @@ async def acknowledge(request: Request, alert_id: str, user: AlertViewer) -> Res
         raise HTTPException(400, f"note: at most {MAX_NOTE} characters, and no NUL")
     try:
         row = await store_of(request).acknowledge(
-            alert_id, given.verdict, by=user, note=given.note, seen=given.seen, take_over=given.take_over
+            alert_id,
+            given.verdict,
+            by=user,
+            note=given.note,
+            looked_at=LookedAt(given.seen, given.plate),
+            take_over=given.take_over,
         )
     except UnknownAlertError:
         raise _no_alert() from None
     except ClaimedError as error:
         return _claimed(error)
     except OutdatedError:
-        return JSONResponse({"status": 409, "detail": "there has been another verdict since"}, 409)
+        return JSONResponse({"status": 409, "detail": "there has been another verdict or read since"}, 409)
     return await _done(request, user, row, "alert.acknowledge", given.verdict.value)
 
 

@@ -46,6 +46,8 @@ def alert_row(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGUAGE)
         "latency_ms": _latency_ms(alert.trail),
         "read": read_pieces,
         "listed": [[entry.plate, False]] if pattern else listed_pieces,
+        "plate": read.plate,
+        "frames": read.frames,
         "read_country": read.country,
         "listed_country": entry.country,
         "same": pattern or read.plate == entry.plate,
@@ -89,7 +91,7 @@ def alert_details(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGU
         "posterior": hit.posterior,
         "confidence": hit.read.confidence,
         "source": hit.read.source,
-        "frames": hit.read.frames,
+        "later_read": _later(row, language),
         "snapshot_version": hit.snapshot_version,
         "recipients": [text(f"recipient.{each}", language) for each in alert.recipients],
         "trail": [
@@ -140,7 +142,18 @@ def unit_alert(row: AlertRow, name: str, cameras: Cameras, language: str = DEFAU
     """Turn a released alert into what unit `name` is shown: no operator's note, no list's owner, no posterior."""
     shown = alert_row(row, cameras, language)
     kept = ("id", "captured_ms", "priority", "priority_word", "read", "listed", "read_country", "listed_country")
-    more = ("same", "sure", "doubt", "category", "category_word", "reason", "camera", "municipality", "has_patch")
+    more = (
+        "frames",
+        "same",
+        "sure",
+        "doubt",
+        "category",
+        "category_word",
+        "reason",
+        "camera",
+        "municipality",
+        "has_patch",
+    )
     camera = cameras.get(row.alert.sightings[-1].camera)
     own = [each for each in shown["responses"] if each["by"] == name]
     return {
@@ -221,6 +234,16 @@ def _verdict(row: AlertRow, language: str) -> Shown | None:
         "number": given.number,
         "at_ms": given.at_ns // _MS,
     }
+
+
+def _later(row: AlertRow, language: str) -> str:
+    """Say what the vehicle was read as after the verdict, from more frames; empty where nothing came."""
+    later = row.later_read
+    if later is None:
+        return ""
+    pieces, _ = plate_pieces(later.plate, None, row.alert.hit.entry.country or later.country)
+    plate = "".join(piece for piece, _ in pieces)
+    return text("alert.later_read", language).format(plate=plate, frames=later.frames)
 
 
 def _trouble(row: AlertRow, language: str) -> str:

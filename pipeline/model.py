@@ -171,6 +171,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     camera: str
     captured_at_ns: Nanoseconds
     plate: str
+    frames: int = 1
+    """How many frames its read rests on; see `PlateRead.frames`."""
 
 
 class Alert(Message, frozen=True, kw_only=True):
@@ -178,7 +180,7 @@ class Alert(Message, frozen=True, kw_only=True):
 
     alert_id: str
     hit: Hit
-    """The first hit."""
+    """The first hit; as its best read has it, as long as nobody had judged the alert when that came."""
     sightings: list[Sighting]
     """The hits so far, oldest first; never empty. Of very many, the first and the latest."""
     sighting_count: int = 1

@@ -228,7 +228,7 @@ def test_the_texts_of_fields_and_members_are_taken_over(document: dict[str, Any]
     schemas = document["components"]["schemas"]
     assert schemas["PlateRead"]["properties"]["text"]["description"] == "The text as the source gave it."
     assert "`received`: The gateway" in schemas["Hit"]["properties"]["trail"]["description"]
-    assert schemas["Alert"]["properties"]["hit"]["description"] == "The first hit."
+    assert schemas["Alert"]["properties"]["hit"]["description"].startswith("The first hit;")
     assert "- `shed`: A frame dropped under overload." in schemas["RejectReason"]["description"]
     assert schemas["RejectReason"]["enum"] == [reason.value for reason in RejectReason]
 

@@ -27,7 +27,7 @@ export async function judge(alert, verdict, note) {
 
 async function send(alert, verdict, note, takeOver) {
   const seen = alert.acknowledgement?.number ?? 0;
-  const answer = await post(alert, "acknowledgement", { verdict, note, seen, take_over: takeOver });
+  const answer = await post(alert, "acknowledgement", { verdict, note, seen, plate: alert.plate, take_over: takeOver });
   if (answer === null) return null;
   if (answer.ok) return answer.json();
   if (answer.status !== 409) return refused(answer);

@@ -110,6 +110,7 @@ function facts(selector) {
 function fillFirst(add, alert) {
   const given = alert.acknowledgement;
   add("details.verdict", [given && `${given.word} ${word("alert.by")} ${given.by}, ${momentText(given.at_ms)}`, given?.note]);
+  add("details.later", [alert.later_read], "later");
   add("details.responses", [
     ...alert.responses.map((each) => [`${each.word}: ${each.by}, ${momentText(each.at_ms)}`, each.note].filter(Boolean).join(" · ")),
     alert.trouble,

@@ -13,8 +13,9 @@ export const set = (root, selector, text) => {
 };
 
 export function loadPictures(row) {
-  if (row.dataset.pictures === "asked") return;
-  row.dataset.pictures = "asked";
+  const wanted = String(row.alert.frames);
+  if (row.dataset.pictures === wanted) return;
+  row.dataset.pictures = wanted;
   fillPicture(row.querySelector(".patch"), row.alert, "patch");
   fillPicture(row.querySelector(".vehicle"), row.alert, "picture");
 }

@@ -62,7 +62,7 @@ function fill(card, alert) {
     line.textContent = `${each.by}: ${each.word}, ${timeText(each.at_ms)}`;
     return line;
   }));
-  if (known === undefined) pictures(card, alert);
+  if (known?.frames !== alert.frames) pictures(card, alert);
   tick(card);
 }
 

@@ -44,6 +44,7 @@ export function fillPicture(box, alert, kind, folder = "/alerts") {
     image.remove();
     none.textContent = word("alert.unreadable");
   });
-  image.src = `${folder}/${encodeURIComponent(alert.id)}/${kind}.jpg`;
+  // A better read brings a better picture: another address, so that no browser shows the one before.
+  image.src = `${folder}/${encodeURIComponent(alert.id)}/${kind}.jpg?frames=${alert.frames}`;
   box.append(image);
 }

@@ -2,8 +2,8 @@
 
 A claim holds for `CLAIM_S` and is renewed by claiming again. While somebody holds it, another's verdict is refused
 unless they take over in so many words; an alert that nobody claimed takes a verdict at once, so that one key is
-enough at night. A verdict ends the claim, and so does its time: every page hears of either. A page that says which
-verdict it showed (`seen`) is refused when there has been another one since.
+enough at night. A verdict ends the claim, and so does its time: every page hears of either. A page that says what
+it showed (`LookedAt`) is refused when there has been another verdict or another read since.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, update
 from pipeline import telemetry
 from pipeline.alerts.database import Change, Database
 from pipeline.alerts.reports import Reports
-from pipeline.alerts.rows import Claim, UnknownAlertError, Verdict, live_claim
+from pipeline.alerts.rows import Claim, LookedAt, UnknownAlertError, Verdict, live_claim
 from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS
 from pipeline.alerts.viewer import Viewer, may_see
 from pipeline.model import Alert, decode
@@ -34,7 +34,7 @@ class ClaimedError(Exception):
 
 
 class OutdatedError(Exception):
-    """There has been a verdict since the one that was looked at."""
+    """There has been another verdict, or another read, since what was looked at."""
 
 
 class Claims:
@@ -99,7 +99,7 @@ class Claims:
         return len(rows)
 
     async def acknowledge(
-        self, alert_id: str, verdict: Verdict, *, by: Viewer, note: str, seen: int | None, take_over: bool
+        self, alert_id: str, verdict: Verdict, *, by: Viewer, note: str, looked_at: LookedAt, take_over: bool
     ) -> None:
         """Store a verdict; see `AlertStore.acknowledge`."""
         async with self._database.change() as change:
@@ -110,7 +110,8 @@ class Claims:
                 raise ClaimedError(held)
             count = select(sql.count()).where(ACKNOWLEDGEMENTS.c.alert_id == alert_id)
             given = int((await change.connection.execute(count)).scalar_one())
-            if seen is not None and given > seen:
+            alert = decode(row.payload, Alert)
+            if looked_at.is_outdated(given, alert.hit.read.plate):
                 raise OutdatedError(alert_id)
             await change.connection.execute(
                 insert(ACKNOWLEDGEMENTS).values(
@@ -127,7 +128,7 @@ class Claims:
             }
             await change.connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(**values))
             if verdict is Verdict.CONFIRMED:
-                await self._reports.draft_stored(change.connection, decode(row.payload, Alert), by=by.name)
+                await self._reports.draft_stored(change.connection, alert, by=by.name)
 
 
 def _release(row: Any, verdict: Verdict, now_ns: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ What is drafted by itself leaves as a draft (`RirDraft.final` is false) and stay
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -44,6 +44,9 @@ from pipeline.model import Alert, RirDraft, decode, encode
 
 LONGEST: Final = 20_000
 """Characters of one field of a report."""
+_LATEST: Final = (RIR_VERSIONS.c.rir_id == RIR_REPORTS.c.rir_id) & (
+    RIR_VERSIONS.c.version == RIR_REPORTS.c.version
+)
 
 
 class State(StrEnum):
@@ -257,12 +260,36 @@ class Reports:
     async def draft_stored(self, connection: AsyncConnection, alert: Alert, *, by: str) -> RirDraft:
         """Draft the report of an alert that is in the store, with its stored pictures; the one there is stays."""
         query = select(PICTURES.c.kind, PICTURES.c.content).where(PICTURES.c.alert_id == alert.alert_id)
-        names = {"patch": rir.PATCH, "picture": rir.PICTURE}
-        pictures = {names[row.kind]: row.content for row in await connection.execute(query)}
+        pictures = {rir.NAMES[row.kind]: row.content for row in await connection.execute(query)}
         drafted = rir.report(alert, self.wording)
         draft = msgspec.structs.replace(drafted, attachments=rir.attachments(pictures))
         await add_draft(connection, draft, by=by, named=alert.hit.entry.named_users, leave=False)
         return draft
+
+    async def redraft(self, connection: AsyncConnection, alert: Alert, pictures: Mapping[str, bytes]) -> None:
+        """Draft an alert's report again after a better read, where it drafted itself and nobody has touched it.
+
+        Parameters
+        ----------
+        pictures
+            The better read's, by kind; of another kind those of the draft before stay. Each version's attachments
+            have names of their own, so that none is ever another than what its version says.
+        """
+        query = (
+            select(RIR_REPORTS.c.rir_id, RIR_VERSIONS.c.by, RIR_VERSIONS.c.payload)
+            .join(RIR_VERSIONS, _LATEST)
+            .where(RIR_REPORTS.c.alert_id == alert.alert_id, RIR_REPORTS.c.state == State.DRAFT.value)
+            .with_for_update(of=RIR_REPORTS)
+        )
+        row = (await connection.execute(query)).first()
+        if row is None or row.by != "":
+            return
+        latest = decode(row.payload, RirDraft)
+        draft = rir.redraft(alert, latest, pictures, self.wording)
+        await _add_attachments(connection, draft)
+        await _add_version(connection, draft, "")
+        await _set(connection, row.rir_id, version=draft.version)
+        await _queue(connection, row.rir_id, draft.version)
 
     async def _locked(self, connection: AsyncConnection, rir_id: str, by: Viewer, version: int) -> Any:
         query = select(RIR_REPORTS).where(RIR_REPORTS.c.rir_id == rir_id, may_see_report(by)).with_for_update()
@@ -322,6 +349,13 @@ async def add_draft(
     names = [{"rir_id": draft.rir_id, "user": name} for name in set(named)] if covert else []
     if names:
         await connection.execute(insert(RIR_NAMED), names)
+    await _add_attachments(connection, draft)
+    await _add_version(connection, draft, by)
+    if leave:
+        await _queue(connection, draft.rir_id, draft.version)
+
+
+async def _add_attachments(connection: AsyncConnection, draft: RirDraft) -> None:
     contents = [
         {"rir_id": draft.rir_id, "name": each.name, "content": each.content}
         for each in draft.attachments
@@ -329,9 +363,6 @@ async def add_draft(
     ]
     if contents:
         await connection.execute(insert(RIR_ATTACHMENTS), contents)
-    await _add_version(connection, draft, by)
-    if leave:
-        await _queue(connection, draft.rir_id, draft.version)
 
 
 async def _add_version(connection: AsyncConnection, draft: RirDraft, by: str) -> None:
@@ -366,9 +397,8 @@ async def _set(connection: AsyncConnection, rir_id: str, **values: Any) -> None:
 
 
 def _visible(user: Viewer) -> Any:
-    latest = (RIR_VERSIONS.c.rir_id == RIR_REPORTS.c.rir_id) & (RIR_VERSIONS.c.version == RIR_REPORTS.c.version)
     return (
         select(RIR_REPORTS, RIR_VERSIONS.c.payload)
-        .select_from(RIR_REPORTS.join(RIR_VERSIONS, latest))
+        .select_from(RIR_REPORTS.join(RIR_VERSIONS, _LATEST))
         .where(may_see_report(user))
     )

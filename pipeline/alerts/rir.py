@@ -6,8 +6,11 @@ What the codes mean, and what is public about them: `docs/rir.md`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from hotlists.entry import Handling
 from pipeline.alerts.routing import Recipient
@@ -17,6 +20,8 @@ from pipeline.model import Alert, Attachment, RirDraft, derive_id
 DUTCH: Final = Wording()
 PATCH: Final = "plaat.jpg"
 PICTURE: Final = "voertuig.jpg"
+NAMES: Final = {"patch": PATCH, "picture": PICTURE}
+"""What the pictures of an alert are called in its report, by kind."""
 
 
 class SourceEvaluation(StrEnum):
@@ -100,7 +105,25 @@ def report(alert: Alert, wording: Wording = DUTCH) -> RirDraft:
     )
 
 
-def attachments(pictures: dict[str, bytes | None]) -> list[Attachment]:
+def redraft(alert: Alert, latest: RirDraft, pictures: Mapping[str, bytes], wording: Wording = DUTCH) -> RirDraft:
+    """Draft a report again, as the version after `latest`, with the pictures (by kind) of a better read."""
+    version = latest.version + 1
+    renewed = {
+        name.replace(".", f"-{version}."): pictures[kind] for kind, name in NAMES.items() if kind in pictures
+    }
+    stems = tuple(name.partition(".")[0] for kind, name in NAMES.items() if kind in pictures)
+    kept = [each for each in latest.attachments if not each.name.startswith(stems)]
+    patch = pictures.get("patch")
+    return msgspec.structs.replace(
+        report(alert, wording),
+        created_at_ns=latest.created_at_ns,
+        version=version,
+        patch_sha256=latest.patch_sha256 if patch is None else hashlib.sha256(patch).hexdigest(),
+        attachments=sorted([*kept, *attachments(renewed)], key=lambda each: each.name),
+    )
+
+
+def attachments(pictures: Mapping[str, bytes | None]) -> list[Attachment]:
     """Make the attachments of the pictures that are there, with their content."""
     return [
         Attachment(

@@ -12,7 +12,7 @@ from sqlalchemy import func as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline import telemetry
-from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS, DELIVERIES, NAMED, RESPONSES
+from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS, DELIVERIES, LATER_READS, NAMED, RESPONSES
 from pipeline.alerts.viewer import COVERT_ROLE, Viewer, may_see
 from pipeline.model import Alert, decode
 
@@ -48,6 +48,35 @@ class Acknowledgement:
     at_ns: int
     number: int = 1
     """How many verdicts the alert has had, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What somebody who judges had before them; what is None is not compared."""
+
+    verdict: int | None = None
+    """`Acknowledgement.number` of the verdict that was shown, 0 where there was none."""
+    plate: str | None = None
+    """What was read: a better read may have taken its place since."""
+
+    def is_outdated(self, verdicts: int, plate: str) -> bool:
+        """Tell whether there is something newer, by how many verdicts there are now, and what is read now."""
+        judged = self.verdict is not None and verdicts > self.verdict
+        return judged or (self.plate is not None and plate != self.plate)
+
+
+ANYTHING: Final = LookedAt()
+"""Judge whatever there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaterRead:
+    """A better read of an alert's vehicle, which came after the verdict."""
+
+    plate: str
+    country: str
+    frames: int
+    posterior: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +119,8 @@ class AlertRow:
     """Notifications that were given up: these receivers were not told."""
     has_patch: bool = False
     has_picture: bool = False
+    later_read: LaterRead | None = None
+    """What the alert's own hit was read as later, from more frames, when it had been judged."""
 
 
 class UnknownAlertError(LookupError):
@@ -160,14 +191,16 @@ async def fill(connection: AsyncConnection, found: Sequence[Any]) -> list[AlertR
     # Only what was judged has a verdict, and only what was released was ever told to anybody: at 50 new alerts a
     # second most have neither, and cost no query for them.
     released = [row.alert_id for row in found if row.released_at_ns is not None]
-    verdicts = await _verdicts(connection, [row.alert_id for row in found if row.verdict is not None])
+    judged = [row.alert_id for row in found if row.verdict is not None]
+    verdicts, later = await _verdicts(connection, judged), await _later(connection, judged)
     responses = await _responses(connection, released)
     failed = await _failed(connection, released)
     now_ns = telemetry.now_ns()
+    alerts = [decode(row.payload, Alert) for row in found]
     return [
         AlertRow(
             seq=row.number,
-            alert=decode(row.payload, Alert),
+            alert=alert,
             acknowledgement=verdicts.get(row.alert_id),
             claim=live_claim(row.claimed_by, row.claimed_until_ns, now_ns),
             responses=tuple(responses.get(row.alert_id, ())),
@@ -177,8 +210,9 @@ async def fill(connection: AsyncConnection, found: Sequence[Any]) -> list[AlertR
             failed_deliveries=failed.get(row.alert_id, 0),
             has_patch=row.has_patch,
             has_picture=row.has_picture,
+            later_read=later.get(alert.hit.hit_id),
         )
-        for row in found
+        for row, alert in zip(found, alerts, strict=True)
     ]
 
 
@@ -193,6 +227,16 @@ async def _verdicts(connection: AsyncConnection, ids: Sequence[str]) -> dict[str
     query = select(ACKNOWLEDGEMENTS).where(ACKNOWLEDGEMENTS.c.alert_id.in_(ids)).order_by(ACKNOWLEDGEMENTS.c.id)
     return {
         row.alert_id: Acknowledgement(Verdict(row.verdict), row.by, row.note, row.at_ns, row.number)
+        for row in await connection.execute(query)
+    }
+
+
+async def _later(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, LaterRead]:
+    if not ids:
+        return {}
+    query = select(LATER_READS).where(LATER_READS.c.alert_id.in_(ids))
+    return {
+        row.hit_id: LaterRead(row.plate, row.country, row.frames, row.posterior)
         for row in await connection.execute(query)
     }
 

@@ -10,6 +10,7 @@ with the role ``covert`` or one whom its list names, and is as absent as one tha
 | --- | --- |
 | `AlertStore.changes` | every change in one look, for the live pages |
 | `AlertStore.claims` | who is handling which alert |
+| `AlertStore.better_reads` | the same vehicle, read from more frames |
 | `AlertStore.units` | what units see and answer, and their sectors |
 | `AlertStore.search` | looking for alerts, filters and pages |
 | `AlertStore.figures` | the hand-over of a shift, statistics |
@@ -24,7 +25,6 @@ with the role ``covert`` or one whom its list names, and is as absent as one tha
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -36,6 +36,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hotlists.entry import Handling
 from pipeline import telemetry
 from pipeline.alerts.api_tokens import ApiTokens
+from pipeline.alerts.better import BetterReads, picture_rows
 from pipeline.alerts.camera_book import CameraBook
 from pipeline.alerts.changes import Changes
 from pipeline.alerts.claims import Claims
@@ -46,8 +47,10 @@ from pipeline.alerts.outbox import Outbox
 from pipeline.alerts.reports import Reports, add_draft
 from pipeline.alerts.retention import Retention
 from pipeline.alerts.rows import (
+    ANYTHING,
     COVERT_SCALE,
     AlertRow,
+    LookedAt,
     UnknownAlertError,
     Verdict,
     changes_scale,
@@ -86,6 +89,7 @@ class AlertStore:
         self.figures = Figures(self.database)
         self.outbox = Outbox(self.database)
         self.trail = Trail(self.database)
+        self.better_reads = BetterReads(self.database, self.trail, self.reports)
         self.cameras = CameraBook(self.database, self.trail)
         self.retention = Retention(self.database, self.trail)
         self.search = Search(self.database, self.trail)
@@ -287,7 +291,7 @@ class AlertStore:
         *,
         by: Viewer,
         note: str = "",
-        seen: int | None = None,
+        looked_at: LookedAt = ANYTHING,
         take_over: bool = False,
     ) -> AlertRow:
         """Store a verdict; the alert changes, so every page hears of it.
@@ -296,9 +300,8 @@ class AlertStore:
 
         Parameters
         ----------
-        seen
-            `Acknowledgement.number` of the verdict that `by` looked at, 0 where there was none; None to overrule
-            whatever there is.
+        looked_at
+            What `by` had before them; `ANYTHING` to judge whatever there is.
         take_over
             Give the verdict although somebody else is handling the alert.
 
@@ -309,9 +312,11 @@ class AlertStore:
         ClaimedError
             Somebody else is handling the alert.
         OutdatedError
-            There has been another verdict since `seen`.
+            There has been another verdict since, or another read of the vehicle.
         """
-        await self.claims.acknowledge(alert_id, verdict, by=by, note=note, seen=seen, take_over=take_over)
+        await self.claims.acknowledge(
+            alert_id, verdict, by=by, note=note, looked_at=looked_at, take_over=take_over
+        )
         return await self.get(alert_id, by)
 
     async def count(self) -> int:
@@ -363,16 +368,7 @@ async def _insert(connection: AsyncConnection, alert: Alert, values: dict[str, A
     named = [{"alert_id": alert.alert_id, "user": name} for name in set(entry.named_users)] if covert else []
     if named:
         await connection.execute(insert(NAMED), named)
-    kept = [
-        {
-            "alert_id": alert.alert_id,
-            "kind": kind,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "content": content,
-        }
-        for kind, content in pictures.items()
-        if content
-    ]
+    kept = picture_rows(alert.alert_id, {kind: content for kind, content in pictures.items() if content})
     if kept:
         await connection.execute(insert(PICTURES), kept)
 

@@ -4,7 +4,8 @@ For each hit, in this order:
 
 1. find the open alert of the same entry, handling and zone: in the table, else in the store (it outlives the
    table);
-2. make a new alert, or add the sighting; a hit that is counted already changes nothing;
+2. make a new alert, or add the sighting; a hit that is counted already is a better read of the same vehicle where
+   it rests on more frames (`pipeline.alerts.better`), and else changes nothing;
 3. store it, and in the same transaction, where one is due, the draft report in the outbox (`outbox`);
 4. send the alert; wait until Kafka has acknowledged it;
 5. remember the alert in the table; only then is the hit acknowledged.
@@ -25,11 +26,12 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from pipeline import telemetry, topics
 from pipeline.alerts import rir
+from pipeline.alerts.better import in_order, sighting_of
 from pipeline.alerts.routing import recipients
 from pipeline.alerts.store import AlertStore
 from pipeline.alerts.transport import make_transport
 from pipeline.errors import UnavailableError
-from pipeline.model import Alert, Hit, MessageError, RejectReason, Sighting, decode, derive_id
+from pipeline.model import Alert, Hit, MessageError, RejectReason, decode, derive_id
 from pipeline.settings import Settings
 from pipeline.telemetry import Stamp
 from pipeline.topics import Publisher
@@ -103,9 +105,7 @@ class AlertStage:
         key = f"{hit.entry.entry_id}/{hit.entry.handling}/{hit.zone}"
         known = await self._store.with_hit(hit)
         if known is not None:
-            # A replay; what follows from it may not have been sent before the fall.
-            await self._announce(known)
-            telemetry.MESSAGES.labels("alerts", "replayed").inc()
+            await self._again(key, known, hit)
             return
         alert = await self._open_alert(key, hit)
         new = alert is None
@@ -115,6 +115,18 @@ class AlertStage:
         await self._announce(alert)
         self._remember(key, alert)
         telemetry.MESSAGES.labels("alerts", "alert" if new else "sighting").inc()
+
+    async def _again(self, key: str, known: Alert, hit: Hit) -> None:
+        """Take in a hit that an alert counts already: a better read of the same vehicle, or a replay."""
+        better = await self._store.better_reads.take(known.alert_id, hit)
+        # Of a replay too: what follows from it may not have been sent before the fall.
+        await self._announce(known if better is None else better.alert)
+        if better is None:
+            outcome = "replayed"
+        else:
+            self._remember(key, better.alert)
+            outcome = "better_read_after" if better.decided else "better_read"
+        telemetry.MESSAGES.labels("alerts", outcome).inc()
 
     async def _open_alert(self, key: str, hit: Hit) -> Alert | None:
         """Find the alert that this hit is a sighting of: last seen within the window, before or after."""
@@ -143,7 +155,7 @@ class AlertStage:
         return Alert(
             alert_id=derive_id("alert", hit.hit_id),
             hit=hit,
-            sightings=[_sighting(hit)],
+            sightings=[sighting_of(hit)],
             zone=hit.zone,
             recipients=[each.value for each in recipients(hit)],
             created_at_ns=taken_ns,
@@ -166,15 +178,10 @@ class AlertStage:
 
 
 def _with_sighting(alert: Alert, hit: Hit) -> Alert:
-    sightings = sorted([*alert.sightings, _sighting(hit)], key=lambda each: (each.captured_at_ns, each.hit_id))
+    sightings = in_order([*alert.sightings, sighting_of(hit)])
     if len(sightings) > SIGHTINGS_KEPT:
         del sightings[1 : len(sightings) - SIGHTINGS_KEPT + 1]
     return msgspec.structs.replace(alert, sightings=sightings, sighting_count=alert.sighting_count + 1)
-
-
-def _sighting(hit: Hit) -> Sighting:
-    read = hit.read
-    return Sighting(hit_id=hit.hit_id, camera=read.camera, captured_at_ns=read.captured_at_ns, plate=read.plate)
 
 
 def _last_seen_ns(alert: Alert) -> int:

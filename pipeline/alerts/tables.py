@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -128,6 +129,19 @@ ACKNOWLEDGEMENTS: Final = Table(
     Column("at_ns", BigInteger, nullable=False),
 )
 """Every verdict that was given; the latest of an alert counts. ``number`` counts an alert's verdicts from 1."""
+
+LATER_READS: Final = Table(
+    "later_reads",
+    METADATA,
+    Column("hit_id", String(32), primary_key=True),
+    _of_alert(index=True),
+    Column("plate", String(32), nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("posterior", Float, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+)
+"""The best read of a hit that came after its alert was judged; the alert itself stays as it was judged."""
 
 RESPONSES: Final = Table(
     "unit_responses",

@@ -9,7 +9,7 @@ import pytest
 from hotlists.entry import Handling
 from pipeline.alerts import claims
 from pipeline.alerts.claims import ClaimedError, OutdatedError
-from pipeline.alerts.rows import UnknownAlertError, Verdict
+from pipeline.alerts.rows import LookedAt, UnknownAlertError, Verdict
 from pipeline.alerts.store import AlertStore
 from tests.alerts.viewers import COLLEAGUE, DETECTIVE, OPERATOR, UNIT
 from tests.factories import make_alert
@@ -97,15 +97,15 @@ async def test_of_two_verdicts_at_once_the_second_is_told_of_the_first(store: Al
     alert = make_alert()
     await store.record(alert)
     tried = await asyncio.gather(
-        store.acknowledge(alert.alert_id, Verdict.CONFIRMED, by=OPERATOR, seen=0),
-        store.acknowledge(alert.alert_id, Verdict.MISREAD, by=COLLEAGUE, seen=0),
+        store.acknowledge(alert.alert_id, Verdict.CONFIRMED, by=OPERATOR, looked_at=LookedAt(0)),
+        store.acknowledge(alert.alert_id, Verdict.MISREAD, by=COLLEAGUE, looked_at=LookedAt(0)),
         return_exceptions=True,
     )
     assert sum(isinstance(each, OutdatedError) for each in tried) == 1
     row = await store.get(alert.alert_id, OPERATOR)
     assert row.acknowledgement is not None
     assert row.acknowledgement.number == 1
-    again = await store.acknowledge(alert.alert_id, Verdict.NO_ACTION, by=COLLEAGUE, seen=1)
+    again = await store.acknowledge(alert.alert_id, Verdict.NO_ACTION, by=COLLEAGUE, looked_at=LookedAt(1))
     assert again.acknowledgement is not None
     assert again.acknowledgement.number == 2
 

@@ -6,19 +6,20 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
 from hotlists.entry import Handling, Priority
 from pipeline import topics
-from pipeline.alerts.store import AlertStore, Viewer
+from pipeline.alerts.store import AlertStore, Verdict, Viewer
 from pipeline.alerts.stream import SIGHTINGS_KEPT, AlertStage, Window
 from pipeline.model import Alert, Hit, Reject, RejectReason, RirDraft, decode, encode
 from pipeline.settings import Settings
 from pipeline.telemetry import Stamp, now_ns
 from pipeline.topics import Publisher
 from tests.conftest import BrokerUnderTest, MakeSettings
-from tests.factories import make_hit, make_read
+from tests.factories import JPEG, make_hit, make_read
 
 ALL = Viewer("all", frozenset({"covert"}))
 SECOND_NS = 1_000_000_000
@@ -102,6 +103,41 @@ async def test_the_same_hit_again_changes_nothing_and_is_sent_again(
     # The report went into the outbox with the alert: it leaves from there, once.
     (leaving,) = await desk.store.outbox.take_due(now_ns())
     assert leaving.draft.alert_id == alert.alert_id
+
+
+async def test_a_better_read_of_the_same_hit_is_the_same_alert(desk: Desk, hit_at: Callable[..., Hit]) -> None:
+    first = hit_at(0, priority=Priority.HIGH)
+    better = msgspec.structs.replace(
+        first, posterior=0.999, read=msgspec.structs.replace(first.read, frames=4, patch=JPEG)
+    )
+    await desk.take(first, better, first, better)
+    (alert,) = await desk.alerts()
+    assert (alert.hit.read.frames, alert.hit.posterior, alert.sighting_count) == (4, 0.999, 1)
+    assert await desk.store.patch(alert.alert_id, ALL) == JPEG
+    # Two changes; the replays are sent again as the store has the alert by then.
+    assert await desk.store.last_seq() == 2
+    sent = [decode(raw, Alert) for raw in await desk.topic(topics.ALERTS, 4)]
+    assert {each.alert_id for each in sent} == {alert.alert_id}
+    assert [each.hit.read.frames for each in sent] == [1, 4, 4, 4]
+    # And it is in the same window as before.
+    await desk.take(hit_at(WINDOW_S))
+    assert [each.sighting_count for each in await desk.alerts()] == [2]
+
+
+async def test_a_better_read_after_the_verdict_is_sent_as_it_was_judged(
+    desk: Desk, hit_at: Callable[..., Hit]
+) -> None:
+    first = hit_at(0)
+    better = msgspec.structs.replace(first, read=msgspec.structs.replace(first.read, frames=2))
+    await desk.take(first)
+    (alert,) = await desk.alerts()
+    await desk.store.acknowledge(alert.alert_id, Verdict.NO_ACTION, by=ALL)
+    await desk.take(better)
+    sent = [decode(raw, Alert) for raw in await desk.topic(topics.ALERTS, 2)]
+    assert [each.hit.read.frames for each in sent] == [1, 1]
+    row = await desk.store.get(alert.alert_id, ALL)
+    assert row.later_read is not None
+    assert row.later_read.frames == 2
 
 
 async def test_a_hit_that_comes_late_moves_no_window_back(desk: Desk, hit_at: Callable[..., Hit]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from playwright.async_api import expect
 
 from hotlists.entry import Category, Priority
 from tests.browser.conftest import Desk
-from tests.console.samples import make_alert
+from tests.console.samples import make_alert, picture
 
 pytestmark = pytest.mark.browser
 
@@ -92,6 +93,28 @@ async def test_the_chosen_row_stays_in_sight_while_alerts_pour_in(desk: Desk) ->
     await page.keyboard.press("k")
     await expect(page.locator("li.chosen")).to_be_focused()
     assert await page.locator("li.chosen").get_attribute("data-id") != number
+
+
+async def test_a_better_read_takes_its_place_in_the_same_row(desk: Desk) -> None:
+    alert = make_alert(1, read="1A8C123", listed="1ABC123", patch=picture("1A8C123"))
+    page = await desk.open("operator")
+    await desk.store.record(alert)
+    rows = page.locator("li.alert")
+    await expect(rows.locator(".plate.read")).to_contain_text("1-A8C-123")
+    await expect(rows.locator(".patch.has-image")).to_have_count(1)
+    await expect(page.locator("#announcer")).to_contain_text("1-A8C-123")
+    await page.keyboard.press("j")
+    read = msgspec.structs.replace(alert.hit.read, plate="1ABC123", frames=2, patch=picture("1ABC123"))
+    await desk.store.better_reads.take(alert.alert_id, msgspec.structs.replace(alert.hit, read=read))
+    await expect(rows.locator(".plate.read")).to_contain_text("1-ABC-123")
+    await expect(rows.locator(".patch.has-image img")).to_have_attribute(
+        "src", f"/alerts/{alert.alert_id}/patch.jpg?frames=2"
+    )
+    await expect(rows).to_have_count(1)
+    await expect(rows).to_be_focused()
+    await expect(page.locator("#todo")).to_have_text("1")
+    # Nothing is announced, and nothing rings, for what is there already.
+    await expect(page.locator("#announcer")).to_contain_text("1-A8C-123")
 
 
 async def test_a_screen_reader_hears_of_many_as_of_a_number(desk: Desk) -> None:

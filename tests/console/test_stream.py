@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,12 +16,14 @@ from console.app import run
 from console.auth import ensure_user
 from hotlists.entry import Handling
 from pipeline.alerts.store import AlertStore, Verdict, Viewer
+from pipeline.alerts.stream import AlertStage
 from pipeline.embedded import free_port
+from pipeline.model import Hit, ReadKind, encode
 from pipeline.settings import Settings
 from pipeline.topics import ALERTS, Publisher
 from tests.conftest import BrokerUnderTest, MakeSettings, running, until
 from tests.console.conftest import PASSWORD
-from tests.console.samples import make_alert
+from tests.console.samples import make_alert, picture
 
 Event = tuple[str, str, Any]
 
@@ -160,6 +163,56 @@ async def test_an_open_stream_does_not_hold_the_server(console_settings: Setting
         with pytest.raises(StopAsyncIteration):
             await _next(events)
         await asyncio.wait_for(console, 20)
+
+
+async def test_a_better_read_comes_as_the_same_alert(
+    console_settings: Settings, store: AlertStore, embedded_broker: BrokerUnderTest, make_settings: MakeSettings
+) -> None:
+    first = make_alert(1, read="1A8C123", listed="1ABC123").hit
+    better = msgspec.structs.replace(
+        first,
+        kind=ReadKind.EXACT,
+        read=msgspec.structs.replace(
+            first.read, text="1ABC123", plate="1ABC123", frames=2, patch=picture("1ABC123")
+        ),
+    )
+    by = Viewer("operator", frozenset({"operator"}))
+    async with (
+        Publisher(make_settings(embedded_broker)) as publisher,
+        live(console_settings) as client,
+        listening(client) as events,
+    ):
+        stage = AlertStage(console_settings, store, publisher, {})
+
+        async def take(hit: Hit) -> None:
+            await stage.take(SimpleNamespace(value=encode(hit)))
+
+        await _next(events)
+        await take(first)
+        name, _, shown = await _next(events)
+        assert (name, shown["plate"], shown["frames"], shown["has_patch"]) == ("alert", "1A8C123", 1, False)
+        await store.claims.claim(shown["id"], by)
+        await _next(events)
+        await take(better)
+        name, _, changed = await _next(events)
+        assert (name, changed["id"], changed["plate"], changed["frames"]) == ("alert", shown["id"], "1ABC123", 2)
+        assert (changed["created_ms"], changed["sightings"], changed["claim"]) == (
+            shown["created_ms"],
+            1,
+            {"by": "operator"},
+        )
+        assert (await client.get(f"/alerts/{shown['id']}/patch.jpg?frames=2")).content == better.read.patch
+        # A replay is no change: the next thing that the page hears of is the verdict.
+        await take(first)
+        await store.acknowledge(shown["id"], Verdict.MISREAD, by=by)
+        assert (await _next(events))[2]["acknowledgement"]["verdict"] == "misread"
+        await take(
+            msgspec.structs.replace(better, read=msgspec.structs.replace(better.read, frames=4, plate="1ABC129"))
+        )
+        _, _, judged = await _next(events)
+        assert (judged["plate"], judged["acknowledgement"]["verdict"]) == ("1ABC123", "misread")
+        details = (await client.get(f"/alerts/{shown['id']}")).json()
+        assert details["later_read"] == "1-ABC-129, uit 4 beelden"
 
 
 async def test_kafka_wakes_the_streams(
