@@ -37,6 +37,8 @@ T = TypeVar("T")
 BATCH: Final = 1024
 _HOTLIST: Final = Hotlist(name="all")
 _DELTA_ENTRIES: Final = 1000
+_PRIOR_ENTRIES: Final = 100
+_PRIOR: Final = 1e-3
 _SINGLE_READS: Final = 5000
 _SYMSPELL_READS: Final = 2000
 _RAPIDFUZZ_READS: Final = 15
@@ -81,6 +83,7 @@ def measure(plan: Plan) -> dict[str, Any]:
     answers["read_us"] = _per_read(matcher, codes, None)
     two = Matcher(matcher.snapshot, substitutions=2, index=matcher.index)
     answers["read_two_substitutions_us"] = _per_read(two, codes, None)
+    answers["read_with_a_list_of_its_own_prior_us"] = _with_prior(lists, codes)
     seen, own = with_probabilities(random, codes[: 64 * BATCH], traffic.held_out_confusion(plan.seed), False)
     answers["read_with_probabilities_us"] = _per_read(matcher, seen, own)
     answers["single_read_ms"] = _single(matcher, codes)
@@ -127,6 +130,13 @@ def _per_read(matcher: Matcher, codes: NDArray[np.uint8], own: NDArray[np.float3
         "p99": float(np.quantile(times, 0.99)),
         "hits_per_1000_reads": hits / len(codes) * 1000,
     }
+
+
+def _with_prior(lists: list[tuple[Hotlist, Columns]], codes: NDArray[np.uint8]) -> dict[str, float]:
+    """The same entries, and a short list that says how likely it is: two substitutions."""
+    keys = traffic.draw_keys(np.random.default_rng(1), _PRIOR_ENTRIES, traffic.LISTED_SHARES)
+    short = (Hotlist(name="short", prior=_PRIOR), traffic.as_columns(np.random.default_rng(1), keys))
+    return _per_read(Matcher(Snapshot.join(1, [*lists, short])), codes, None)
 
 
 def _single(matcher: Matcher, codes: NDArray[np.uint8]) -> dict[str, float]:

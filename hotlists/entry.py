@@ -180,7 +180,8 @@ class Hotlist(msgspec.Struct, frozen=True, kw_only=True):
     threshold: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.6
     """Posterior from which a candidate is a hit."""
     prior: Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)] | None = None
-    """Chance that a passing vehicle is on the list; None: derived from how many entries there are."""
+    """Chance that a passing vehicle is on the list, each entry an equal part of it; None: derived from how many
+    entries there are."""
     notify_unconfirmed: bool = False
     """Tell units at once, before an operator has looked; False: only what was confirmed by eye."""
     applies_to: AppliesTo = EVERYWHERE

@@ -114,6 +114,8 @@ class Snapshot:
         One text per entry.
     hotlists
         The lists that entries point to.
+    counts
+        int64 ``(lists,)``: how many entries each of them has, without those that were removed.
     removed
         int64, sorted: rows that a delta took out, no longer entries.
     """
@@ -129,6 +131,7 @@ class Snapshot:
     valid_until_ns: NDArray[np.int64]
     reasons: Texts
     hotlists: tuple[Hotlist, ...]
+    counts: NDArray[np.int64]
     removed: NDArray[np.int64]
     _room: _Room
 
@@ -177,7 +180,15 @@ class Snapshot:
         views = room.views(rows)
         reasons = Texts(views.pop("reason"), pool.arena, pool.offsets)
         hotlists = tuple(hotlist for hotlist, _ in lists)
-        return cls(version=version, **views, reasons=reasons, hotlists=hotlists, removed=_NO_ROWS, _room=room)
+        return cls(
+            version=version,
+            **views,
+            reasons=reasons,
+            hotlists=hotlists,
+            counts=np.array([len(columns) for _, columns in lists], np.int64),
+            removed=_NO_ROWS,
+            _room=room,
+        )
 
     def changed(
         self, version: int, added: Sequence[tuple[Hotlist, Columns]], removed_rows: NDArray[np.int64]
@@ -186,12 +197,13 @@ class Snapshot:
 
         The cost is that of what changes, unless the spare rows are used up: then the columns are copied, once.
         """
-        hotlists = list(self.hotlists)
+        hotlists, counts = list(self.hotlists), self.counts.tolist()
         names = {hotlist.name: row for row, hotlist in enumerate(hotlists)}
         reasons, room, rows = self.reasons, self._room, len(self.keys)
         for hotlist, columns in added:
             row = names.setdefault(hotlist.name, len(hotlists))
             hotlists[row : row + 1] = [hotlist]
+            counts[row : row + 1] = [sum(counts[row : row + 1]) + len(columns)]
             pool, reason = _pooled(reasons, columns.reasons)
             written = _as_rows(columns, row, reason)
             if not room.append(rows, written):
@@ -200,11 +212,13 @@ class Snapshot:
             rows += len(columns)
             reasons = Texts(reasons.which, pool.arena, pool.offsets)
         views = room.views(rows)
+        gone = np.setdiff1d(removed_rows, self.removed)
         return Snapshot(
             version=version,
             reasons=Texts(views.pop("reason"), reasons.arena, reasons.offsets),
             **views,
             hotlists=tuple(hotlists),
+            counts=np.array(counts, np.int64) - np.bincount(self.list_row[gone], minlength=len(counts)),
             removed=np.union1d(self.removed, removed_rows).astype(np.int64),
             _room=room,
         )

@@ -208,6 +208,9 @@ def match(
     threshold: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Posterior from which a near match is a hit.")
     ] = None,
+    prior: Annotated[
+        float | None, typer.Option(help="Chance that a passing vehicle is on a list; default: derived.")
+    ] = None,
     confusion: Annotated[
         Path | None, typer.Option(help="A table that `lik confusion estimate` made; default: the neutral one.")
     ] = None,
@@ -219,7 +222,7 @@ def match(
     from pipeline.match import offline
 
     tally = offline.Tally()
-    snapshot = offline.load_hotlist(hotlist, threshold, _warn)
+    snapshot = offline.load_hotlist(hotlist, _warn, threshold=threshold, prior=prior)
     for hit in offline.match_file(snapshot, reads, offline.load_scoring(confusion), _warn, tally):
         if as_json:
             _say(msgspec.json.encode(hit).decode())

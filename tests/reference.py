@@ -198,9 +198,11 @@ def _match_one(
     snapshot: Snapshot, batch: ReadBatch, row: int, scoring: posterior.Posterior, substitutions: int
 ) -> list[Expected]:
     reading = Reading(batch, row, scoring.confusion)
-    rate = min(1 / scoring.priors.fleet, scoring.priors.listed_share / max(1, len(snapshot)))
-    floors = _floors(reading, min(each.threshold for each in snapshot.hotlists), rate, substitutions)
+    rates = rates_of(snapshot, scoring.priors)
+    threshold = min(each.threshold for each in snapshot.hotlists)
+    floors = {name: _floors(reading, threshold, rate, substitutions) for name, rate in rates.items()}
     listed: list[tuple[int, Plate, str, float]] = []
+    possible: set[Plate] = set()
     patterns: list[int] = []
     for entry_row in range(len(snapshot.keys)):
         if entry_row in snapshot.removed.tolist() or not _current(snapshot, entry_row, batch, row):
@@ -213,10 +215,25 @@ def _match_one(
         if how is None or (how == "two" and substitutions < 2):
             continue
         likely = reading.likelihood(entry, how)
-        floor = floors[1] if how == "two" else floors[0]
+        listed.append((entry_row, entry, how, likely))
+        floor = floors[snapshot.hotlist(entry_row).name][how == "two"]
         if how == "exact" or likely >= max(floor, 1e-300):
-            listed.append((entry_row, entry, how, likely))
-    return _weigh(snapshot, row, reading, rate, listed, patterns) if listed or patterns else []
+            possible.add(entry)
+    listed = [each for each in listed if each[1] in possible]
+    return _weigh(snapshot, row, reading, rates, listed, patterns) if listed or patterns else []
+
+
+def rates_of(snapshot: Snapshot, priors: posterior.Priors) -> dict[str, float]:
+    """Rate of an entry of each list."""
+    removed = snapshot.removed.tolist()
+    names = [snapshot.hotlist(row).name for row in range(len(snapshot.keys)) if row not in removed]
+    counts = {each.name: names.count(each.name) for each in snapshot.hotlists}
+    others = sum(counts[each.name] for each in snapshot.hotlists if each.prior is None)
+    derived = min(1 / priors.fleet, priors.listed_share / max(1, others))
+    return {
+        each.name: derived if each.prior is None else each.prior / (1 - each.prior) / max(1, counts[each.name])
+        for each in snapshot.hotlists
+    }
 
 
 def _floors(reading: Reading, threshold: float, rate: float, substitutions: int) -> tuple[float, float]:
@@ -239,22 +256,24 @@ def _weigh(
     snapshot: Snapshot,
     row: int,
     reading: Reading,
-    rate: float,
+    rates: dict[str, float],
     listed: list[tuple[int, Plate, str, float]],
     patterns: list[int],
 ) -> list[Expected]:
     inside, outside = reading.unlisted()
     texts = {entry: likely for _, entry, _, likely in listed}
     shares = dict.fromkeys(texts, 0.0)
+    rate = dict.fromkeys(texts, 0.0)
     for entry_row, entry, _, _ in listed:
+        rate[entry] = max(rate[entry], rates[snapshot.hotlist(entry_row).name])
         shares[entry] = max(shares[entry], density(entry, snapshot.country_code(entry_row)))
     taken = sum(shares[entry] * likely for entry, likely in texts.items())
-    total = sum(rate * likely for likely in texts.values()) + max(0.0, inside - taken) + outside
-    as_read = (rate if reading.plate in texts else 0.0) + of_no_series(reading.plate)
+    total = sum(rate[entry] * likely for entry, likely in texts.items()) + max(0.0, inside - taken) + outside
+    as_read = rate.get(reading.plate, 0.0) + of_no_series(reading.plate)
     as_read += max(0.0, density(reading.plate) - shares.get(reading.plate, 0.0))
     hits = [Expected(row, entry_row, "pattern", 0, min(1.0, as_read / total)) for entry_row in patterns]
-    for entry_row, _, how, likely in listed:
-        probability = min(1.0, rate * likely / total)
+    for entry_row, entry, how, likely in listed:
+        probability = min(1.0, rate[entry] * likely / total)
         if how == "exact" or probability >= snapshot.hotlist(entry_row).threshold:
             edits = {"exact": 0, "two": 2}.get(how, 1)
             hits.append(Expected(row, entry_row, "exact" if how == "exact" else "near", edits, probability))

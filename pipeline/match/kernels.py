@@ -299,6 +299,38 @@ def with_code(key: np.uint64, slot: int, code: np.uint64) -> np.uint64:
 
 
 @compiled
+def _without_two(key: np.uint64, first: int, second: int) -> np.uint64:
+    """Leave two characters open."""
+    return with_code(with_code(key, first, _U63), second, _U63)
+
+
+@compiled
+def mark_pairs(
+    keys: NDArray[np.uint64], skip: NDArray[np.bool_], shift: np.uint64, marks: NDArray[np.uint64]
+) -> None:
+    """Mark each plate with each two of its characters left open; `marks` are bits, 64 in a word."""
+    for row in range(len(keys)):
+        if skip[row]:
+            continue
+        for second in range(1, length_of(keys[row])):
+            for first in range(second):
+                bit = hashed(_without_two(keys[row], first, second)) >> shift
+                marks[bit >> _U6] |= _U1 << (bit & _U63)
+
+
+@compiled
+def has_pair(
+    keys: NDArray[np.uint64], shift: np.uint64, marks: NDArray[np.uint64], found: NDArray[np.bool_]
+) -> None:
+    """Say which reads may be two characters from a plate that is marked: never no where one is."""
+    for row in range(len(keys)):
+        for second in range(1, length_of(keys[row])):
+            for first in range(second):
+                bit = hashed(_without_two(keys[row], first, second)) >> shift
+                found[row] |= (marks[bit >> _U6] >> (bit & _U63)) & _U1 != _U0
+
+
+@compiled
 def find_two(
     keys: NDArray[np.uint64],
     table: tuple[np.uint64, NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint32], NDArray[np.uint64]],

@@ -14,7 +14,7 @@ from hotlists.snapshot import Delta, Snapshot
 from pipeline.batch import KIND_EXACT, KIND_NEAR, KIND_PATTERN, HitBatch, ReadBatch
 from pipeline.match import kernels, posterior
 from pipeline.match.index import Index
-from pipeline.match.posterior import Candidates, Posterior
+from pipeline.match.posterior import Candidates, Posterior, Scores
 from pipeline.match.weighing import PATTERN
 from plates import alphabet
 
@@ -63,6 +63,10 @@ class Matcher:
         self.index = index or Index(snapshot)
         self._rates = self._scoring.priors.rates(snapshot)
         self._thresholds = np.array([each.threshold for each in snapshot.hotlists] or [1.0])
+        self._bounds = posterior.bounds_of(self.rate, float(self._thresholds.min()))
+        # What a list's bound is above that of the list with the highest rate.
+        above = (np.log(self.rate) - np.log(self._rates)).astype(np.float32)
+        self._above = above if above.any() else None
         # Compiles what matching calls, or loads it compiled, before the first real read comes.
         for batch in _FIRST_BATCHES:
             self.match(batch)
@@ -100,11 +104,12 @@ class Matcher:
         posterior says how sure the reading is; anything else is a hit from its list's threshold on.
         """
         snapshot = self.snapshot
-        pairs = self._substitutions > 1
-        scores = self._scoring.prepare(batch, self._rates.max(), self._thresholds.min(), pairs=pairs)
-        found = self.index.candidates(batch.keys, scores, self._scoring.prices, self._substitutions)
+        scores = self._scoring.prepare(batch, self._bounds, pairs=self._substitutions > 1)
+        found = self.index.candidates(batch.keys, scores, self._scoring.prices, self._substitutions, self._above)
         found = found.chosen(_current(snapshot, batch, found.read_row, found.entry_row))
         found = found.chosen(np.lexsort((found.entry_row, snapshot.keys[found.entry_row], found.read_row)))
+        if self._above is not None:
+            found = found.chosen(_possible(snapshot, found, scores, self._above))
         probability = self._scoring.probabilities(batch, scores, found, snapshot, self._rates)
         kind = _KIND_OF_EDIT[found.edit]
         hit = (kind != KIND_NEAR) | (probability >= self._thresholds[snapshot.list_row[found.entry_row]])
@@ -115,18 +120,18 @@ class Matcher:
             entry_row=found.entry_row[order],
             kind=kind[order],
             edits=_EDITS[found.edit][order],
-            posterior=probability[order],
+            posterior=probability[order].astype(np.float32),
             snapshot_version=snapshot.version,
         )
 
     @property
     def rate(self) -> float:
-        """Share of all passages that one listed vehicle is taken to make."""
+        """Passages that a listed vehicle is taken to make at most, to one of all unlisted vehicles."""
         return float(self._rates.max())
 
     def candidates(self, batch: ReadBatch) -> Candidates:
         """Find every entry at one edit, however unlikely, and every pattern, whatever list and country say."""
-        scores = self._scoring.prepare(batch, self.rate, 0.0)
+        scores = self._scoring.prepare(batch, posterior.bounds_of(self.rate, 0.0))
         return self.index.candidates(batch.keys, scores, self._scoring.prices)
 
     def apply(self, delta: Delta) -> Matcher:
@@ -153,6 +158,28 @@ class Matcher:
     def side_rows(self) -> int:
         """How many entries deltas have brought since the base was built."""
         return self.index.side_rows
+
+
+def _possible(
+    snapshot: Snapshot, found: Candidates, scores: Scores, above: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Which candidates reach their own list's bound, `above` the floor, or are of a text of which one does.
+
+    `found` is in the order of `Posterior.probabilities`.
+    """
+    floor = np.where(
+        found.edit == kernels.NEAR_TWO, scores.floor_two[found.read_row], scores.floor[found.read_row]
+    )
+    reached = found.ratio >= floor + above[snapshot.list_row[found.entry_row]]
+    reached |= _EDITS[found.edit] == 0
+    keys = snapshot.keys[found.entry_row]
+    begins = np.ones(len(found), np.bool_)
+    begins[1:] = (found.read_row[1:] != found.read_row[:-1]) | (keys[1:] != keys[:-1])
+    text = np.cumsum(begins) - 1
+    possible = np.zeros(len(found), np.bool_)
+    possible[text[reached]] = True
+    kept: NDArray[np.bool_] = possible[text]
+    return kept
 
 
 def _current(

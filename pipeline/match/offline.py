@@ -68,14 +68,25 @@ class Tally:
     refused: int = 0
 
 
-def load_hotlist(path: Path, threshold: float | None, warn: Callable[[str], None]) -> Snapshot:
+def load_hotlist(
+    path: Path, warn: Callable[[str], None], *, threshold: float | None = None, prior: float | None = None
+) -> Snapshot:
     """Read a hotlist file, CSV or NDJSON; rows that cannot be used are told to `warn`.
+
+    Parameters
+    ----------
+    threshold, prior
+        Of each list in the file; None is as without one.
 
     Raises
     ------
     ConfigurationError
-        The file cannot be read, or holds no entry.
+        The file cannot be read, or holds no entry; the prior is no chance.
     """
+    if prior is not None and not 0.0 < prior < 1.0:
+        raise ConfigurationError(
+            f"a prior of {prior:g}: it is the chance that a vehicle is listed, above 0 and below 1"
+        )
     try:
         lists = parse_lists(path.read_bytes(), _DEFAULT_LIST)
     except (OSError, FileError) as error:
@@ -85,7 +96,7 @@ def load_hotlist(path: Path, threshold: float | None, warn: Callable[[str], None
             warn(f"{path}: line {refused.row}: {refused.column or 'row'} {refused.value!r}: {refused.reason}")
     if not any(parsed.entries for parsed in lists.values()):
         raise ConfigurationError(f"{path}: no row holds an entry that can be used")
-    given: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    given: dict[str, Any] = {"prior": prior} if threshold is None else {"prior": prior, "threshold": threshold}
     return Snapshot.build(1, [(Hotlist(name=name, **given), parsed.entries) for name, parsed in lists.items()])
 
 

@@ -4,11 +4,11 @@ For a read *s* and each distinct text *t* that it may be, by Bayes' rule,
 
     P(t passed | s) = rate(t) L(s|t) / ( sum over listed t' of rate(t') L(s|t')  +  unlisted(s) )
 
-``rate`` is how large a part of all passages the listed vehicle makes (`Priors`). ``L`` is the likelihood: of each
-true character from the read's own per-character probabilities where it has them, from the confusion table where
-not; a missed, made-up or swapped character at its price. ``unlisted`` is the same sum over every text of every
-national series (`pipeline.match.background`), less the texts that are listed: a plate is worn by one vehicle, so
-whoever wears a listed text is the listed vehicle.
+``rate`` is how often the listed vehicle passes, to one passage of all unlisted ones (`Priors`). ``L`` is the
+likelihood: of each true character from the read's own per-character probabilities where it has them, from the
+confusion table where not; a missed, made-up or swapped character at its price. ``unlisted`` is the same sum over
+every text of every national series (`pipeline.match.background`), less the texts that are listed: a plate is worn
+by one vehicle, so whoever wears a listed text is the listed vehicle.
 
 Likelihoods are kept as ratios to that of the text as read, in natural logarithms.
 """
@@ -34,6 +34,10 @@ PAIR_MARGIN: Final = 2.0
 """Two substitutions are looked at when they explain a read of no series at least exp(-2), an eighth, as well as
 all unlisted traffic does."""
 
+Bounds = tuple[float, float]
+"""What is left of a threshold and a rate when a candidate's likelihood is held against the unlisted vehicles, in
+logs: for one substitution, and for two."""
+
 _CONFIDENCE_RANGE: Final = (0.05, 0.999)
 _SHIFT_RANGE: Final = 3.0
 _NO_ODDS: Final = -1e30
@@ -43,7 +47,7 @@ _CODES: Final = slice(1, _LAST + 1)
 
 @dataclass(frozen=True, slots=True)
 class Priors:
-    """How much of the traffic is listed.
+    """How much of the traffic is listed, where a list does not say it itself (`Hotlist.prior`).
 
     A listed vehicle is taken to pass as often as any other: one passage in `fleet`. Where lists are so long that
     more than `listed_share` of all passages would be of listed vehicles, the rate is lowered to that.
@@ -54,9 +58,18 @@ class Priors:
     listed_share: float = 0.2
 
     def rates(self, snapshot: Snapshot) -> NDArray[np.float64]:
-        """Share of all passages that one entry makes, per list: float64 ``(lists,)``."""
-        rate = min(1.0 / self.fleet, self.listed_share / max(1, len(snapshot)))
-        return np.full(max(1, len(snapshot.hotlists)), rate)
+        """Passages that one entry makes, to one of all unlisted vehicles, per list: float64 ``(lists,)``.
+
+        Of a list with a prior of its own, each entry has an equal part of that. The other lists share what is said
+        above, by how many entries they have together.
+        """
+        counts = np.maximum(snapshot.counts, 1)
+        own = np.array([np.nan if each.prior is None else each.prior for each in snapshot.hotlists])
+        derived = np.isnan(own)
+        rate = min(1.0 / self.fleet, self.listed_share / max(1, int(snapshot.counts[derived].sum())))
+        each = np.maximum(own / (1.0 - own) / counts, np.finfo(np.float64).tiny)
+        rates: NDArray[np.float64] = np.where(derived, rate, each)
+        return rates if len(rates) else np.array([rate])
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +154,13 @@ class Posterior:
         prices[NEAR_SWAP] = np.log(self.confusion.swap)
         self.prices = prices
 
-    def prepare(self, batch: ReadBatch, rate: float, threshold: float, *, pairs: bool = False) -> Scores:
+    def prepare(self, batch: ReadBatch, bounds: Bounds, *, pairs: bool = False) -> Scores:
         """Lay out the likelihoods of a batch.
 
         Parameters
         ----------
-        rate
-            The largest rate of any list.
-        threshold
-            The lowest threshold of any list; 0 keeps every candidate that is possible at all.
+        bounds
+            `bounds_of` the largest rate of any list and the lowest threshold of any.
         pairs
             Whether two substitutions will be looked for.
         """
@@ -160,10 +171,8 @@ class Posterior:
             shift[(rows >= len(self._emission)).any(axis=1)] = 0.0
         floor, floor_two = np.empty((2, len(batch)), np.float32)
         unlisted = np.full((len(batch), 2), np.nan)
-        odds = _log_odds(threshold)
         reads = (batch.keys, rows, np.exp(shift.astype(np.float64)), emission, off)
         background = self.background
-        bounds = (odds - np.log(rate), min(odds, 0.0) - np.log(rate) - PAIR_MARGIN)
         weighing.weigh(reads, background.series, background.tables, bounds, pairs, (floor, floor_two, unlisted))
         return Scores(emission, rows, shift, floor, floor_two, unlisted, off)
 
@@ -193,7 +202,7 @@ class Posterior:
 
     def probabilities(
         self, batch: ReadBatch, scores: Scores, found: Candidates, snapshot: Snapshot, rates: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.float64]:
         """Probability of each candidate's vehicle, given everything that the read may be.
 
         Parameters
@@ -203,9 +212,10 @@ class Posterior:
 
         Returns
         -------
-        float32 ``(C,)``, 0 to 1. For a pattern: that the text was read right, and so fits.
+        float64 ``(C,)``, 0 to 1: rounded to float32, what is nearly certain would pass a threshold of 1. For a
+        pattern: that the text was read right, and so fits.
         """
-        result = np.zeros(len(found), np.float32)
+        result = np.zeros(len(found))
         entries = (
             snapshot.keys[found.entry_row],
             snapshot.country[found.entry_row],
@@ -228,10 +238,11 @@ class Posterior:
         return result
 
 
-def _log_odds(threshold: float) -> float:
-    """For a threshold of 0 so low that everything takes part but what is impossible."""
+def bounds_of(rate: float, threshold: float) -> Bounds:
+    """Return the bounds of a rate and a threshold; one of 0 is so low that all takes part that is possible."""
     sure = min(threshold, 1.0 - 1e-9)
-    return float(np.log(sure / (1.0 - sure))) if sure > 0.0 else _NO_ODDS
+    odds = float(np.log(sure / (1.0 - sure))) if sure > 0.0 else _NO_ODDS
+    return odds - float(np.log(rate)), min(odds, 0.0) - float(np.log(rate)) - PAIR_MARGIN
 
 
 @cache

@@ -104,7 +104,7 @@ def posteriors(
     entries: Entries,
     series: SeriesBits,
     tables: Tables,
-    out: tuple[NDArray[np.float64], NDArray[np.float32]],
+    out: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
     """Write each candidate's posterior; a run of candidates of one read at a time."""
     keys, emission_row, scale, emission, off = reads

@@ -15,6 +15,8 @@ from pipeline.cli import app
 from plates import alphabet, syntax
 from plates.series import COUNTRY_SHARES
 
+MORE_READS = ("read_two_substitutions_us", "read_with_a_list_of_its_own_prior_us", "read_with_probabilities_us")
+
 
 def test_the_command_prints_one_object(tmp_path: Path) -> None:
     options = ["--entries", "2000", "--reads", "2048", "--patterns", "50", "--recall", "--figures", str(tmp_path)]
@@ -22,7 +24,7 @@ def test_the_command_prints_one_object(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     measured = json.loads(result.stdout)
     assert measured["entries"] == 2000
-    for name in ("read_us", "read_two_substitutions_us", "read_with_probabilities_us"):
+    for name in ("read_us", *MORE_READS):
         assert 0 < measured[name]["fastest"] <= measured[name]["median"] <= measured[name]["p99"]
     assert {"rapidfuzz", "symspellpy"} <= set(measured["peers"])
     assert measured["peers"]["rapidfuzz"]["times_slower"] > 0

@@ -40,7 +40,7 @@ def found(plates: list[str], reads: list[str], substitutions: int = 2) -> list[t
     snapshot = snapshot_of(plates)
     scoring = posterior.default()
     batch = ReadBatch.of(alphabet.encode(reads), np.zeros(len(reads), np.int64))
-    scores = scoring.prepare(batch, 1e-7, 0.0, pairs=substitutions > 1)
+    scores = scoring.prepare(batch, posterior.bounds_of(1e-7, 0.0), pairs=substitutions > 1)
     every = Index(snapshot).candidates(batch.keys, scores, scoring.prices, substitutions)
     return sorted(
         (reads[read], plates[entry], NAMES[int(edit)])
@@ -146,6 +146,52 @@ def test_a_delta_shares_the_base() -> None:
     merged = after.merged()
     assert merged.side_rows == 0
     assert [merged.snapshot.plate(row) for row in merged.match(batch).entry_row] == ["2DEF456", "9NEW999"]
+
+
+def test_a_delta_that_changes_how_likely_a_list_is_holds_for_all_its_entries() -> None:
+    rare, likely = Hotlist(name="a"), Hotlist(name="a", prior=1e-3)
+    other = (Hotlist(name="b"), [HotlistEntry(plate="9ZZZ999")])
+    batch = ReadBatch.of(alphabet.encode(["1AEC123"]), np.zeros(1, np.int64))
+    before = Matcher(Snapshot.build(1, [(rare, [HotlistEntry(plate="1ABC123")]), other]))
+    after = before.apply(Delta(2, [(likely, pack_entries(likely, [HotlistEntry(plate="2DEF456")]))]))
+    afresh = Matcher(
+        Snapshot.build(2, [(likely, [HotlistEntry(plate=plate) for plate in ("1ABC123", "2DEF456")]), other])
+    )
+    assert len(before.match(batch)) == 0
+    for matcher in (after, after.merged(), afresh):
+        assert matcher.snapshot.counts.tolist() == [2, 1]
+        hits = matcher.match(batch)
+        assert [matcher.snapshot.plate(row) for row in hits.entry_row] == ["1ABC123"]
+        assert hits.posterior.tolist() == pytest.approx(afresh.match(batch).posterior.tolist(), rel=1e-5)
+    # Half of them gone, once and again: the other is twice as likely.
+    gone = pack_entries(likely, [HotlistEntry(plate="2DEF456")])
+    fewer = after.apply(Delta(3, removed=[("a", gone.keys, gone.country)]))
+    fewer = fewer.apply(Delta(4, removed=[("a", gone.keys, gone.country)]))
+    assert fewer.snapshot.counts.tolist() == [1, 1]
+    assert fewer.match(batch).posterior[0] > afresh.match(batch).posterior[0]
+
+
+def test_many_entries_of_a_likely_list_are_found_at_two_substitutions() -> None:
+    random = np.random.default_rng(5)
+    plates = sorted({"".join(random.choice(list("ABCDEFGHJKLMNPRSTUVXYZ0123456789"), 7)) for _ in range(25_000)})
+    reads = ["##".join([plate[:2], plate[4:]]).replace("#", "8") for plate in plates[::500]]
+    batch = ReadBatch.of(alphabet.encode(reads), np.zeros(len(reads), np.int64))
+    for count in (1000, len(plates)):
+        likely = Hotlist(name="b", prior=0.5, threshold=0.0)
+        lists = [
+            (LIST, [HotlistEntry(plate="9ZZZ999")]),
+            (likely, [HotlistEntry(plate=each) for each in plates[:count]]),
+        ]
+        matcher = Matcher(Snapshot.build(1, lists))
+        found = {(int(read), int(entry)) for read, entry in zip(*_pairs(matcher, batch), strict=True)}
+        asked = [number for number in range(len(reads)) if number * 500 < count]
+        assert {(number, 1 + number * 500) for number in asked} <= found
+
+
+def _pairs(matcher: Matcher, batch: ReadBatch) -> tuple[list[int], list[int]]:
+    scores = posterior.default().prepare(batch, posterior.bounds_of(1.0, 0.0), pairs=True)
+    every = matcher.index.candidates(batch.keys, scores, posterior.default().prices, 2)
+    return every.read_row.tolist(), every.entry_row.tolist()
 
 
 def test_removing_names_list_and_country() -> None:

@@ -65,6 +65,17 @@ def test_the_threshold_decides_about_near_hits_alone(tmp_path: Path) -> None:
     assert len(hits_of(run(tmp_path, "plate\n1ABC123\n", reads, "--json", "--threshold", "0.9999"))) == 1
 
 
+def test_a_prior_makes_a_near_hit_likelier(tmp_path: Path) -> None:
+    reads = [read("1AEC123")]
+    assert hits_of(run(tmp_path, "plate\n1ABC123\n", reads, "--json")) == []
+    (hit,) = hits_of(run(tmp_path, "plate\n1ABC123\n", reads, "--json", "--prior", "0.001"))
+    assert float(str(hit["posterior"])) > 0.6
+    for wrong in ("0", "1", "-1", "nan"):
+        result = run(tmp_path, "plate\n1ABC123\n", reads, "--json", "--prior", wrong)
+        assert isinstance(result.exception, ConfigurationError)
+        assert "above 0 and below 1" in str(result.exception)
+
+
 def test_characters_are_the_readers_own_probabilities(tmp_path: Path) -> None:
     torn = [{each: 1.0} for each in "1AB"] + [{"C": 0.55, "K": 0.45}] + [{each: 1.0} for each in "123"]
     (hit,) = hits_of(

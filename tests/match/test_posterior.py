@@ -54,7 +54,7 @@ def test_the_background_is_the_sum_over_every_text() -> None:
     background = Background.of(series, table)
     scoring = posterior.Posterior(table)
     batch = ReadBatch.of(alphabet.encode(["0B"]), np.zeros(1, np.int64))
-    scores = scoring.prepare(batch, 1e-7, 0.5)
+    scores = scoring.prepare(batch, posterior.bounds_of(1e-7, 0.5))
     inside, outside = unlisted_of(
         batch.keys[0],
         scores.emission_row[0],
@@ -131,6 +131,78 @@ def test_entries_of_a_very_long_list_pass_less_often_each() -> None:
     assert priors.rates(short).tolist() == [1e-7]
     assert posterior.Priors(fleet=10.0, listed_share=0.2).rates(short).tolist() == [0.1]
     assert posterior.Priors(fleet=1.0, listed_share=0.2).rates(short).tolist() == [0.2]
+
+
+def lists_of(*lists: tuple[str, float | None, float, list[str]]) -> Snapshot:
+    """A snapshot of lists: name, prior, threshold, plates."""
+    return Snapshot.build(
+        1,
+        [
+            (Hotlist(name=name, prior=prior, threshold=threshold), [HotlistEntry(plate=plate) for plate in plates])
+            for name, prior, threshold, plates in lists
+        ],
+    )
+
+
+def test_a_lists_own_prior_is_shared_by_its_entries() -> None:
+    snapshot = lists_of(
+        ("derived", None, 0.6, ["1ABC123", "1ABC124"]),
+        ("own", 0.001, 0.6, ["2ABC123", "2ABC124"]),
+        ("half", 0.5, 0.6, ["3ABC123"]),
+        ("empty", 0.01, 0.6, []),
+    )
+    rates = posterior.Priors(fleet=1e7).rates(snapshot)
+    assert rates == pytest.approx([1e-7, 0.001 / 0.999 / 2, 1.0, 0.01 / 0.99])
+    # What has a prior of its own does not count in how many there are of the others.
+    assert posterior.Priors(fleet=1.0, listed_share=0.2).rates(snapshot)[0] == pytest.approx(0.1)
+    assert posterior.Priors().rates(lists_of(("least", 5e-324, 0.6, ["1ABC123", "1ABC124"])))[0] > 0.0
+
+
+@pytest.mark.parametrize("prior", [1e-9, 1e-7, 1e-5, 1e-3])
+def test_a_prior_is_the_odds_that_a_read_is_held_against(prior: float) -> None:
+    """By the definition: the odds of list against no list, times the likelihoods, summed over all texts."""
+
+    def odds(prior: float | None) -> float:
+        snapshot = lists_of(("a", prior, 0.0, ["1AEC123"]))
+        hits = Matcher(snapshot).match(ReadBatch.of(alphabet.encode(["1ABC123"]), np.zeros(1, np.int64)))
+        return float(hits.posterior[0]) / (1.0 - float(hits.posterior[0]))
+
+    assert odds(prior) / odds(None) == pytest.approx(prior / (1.0 - prior) / 1e-7, rel=1e-3)
+
+
+def test_each_list_hits_by_its_own_prior_and_threshold() -> None:
+    read = ReadBatch.of(alphabet.encode(["1AEC123"]), np.zeros(1, np.int64))
+
+    def hits(*lists: tuple[str, float | None, float, list[str]]) -> dict[str, float]:
+        matcher = Matcher(lists_of(*lists))
+        found = matcher.match(read)
+        names = [matcher.snapshot.hotlist(row).name for row in found.entry_row]
+        return dict(zip(names, found.posterior.tolist(), strict=True))
+
+    alone = hits(("a", None, 0.6, ["1ABC123"]))
+    assert alone == {}
+    likely = hits(("a", None, 0.6, ["1ABC124"]), ("b", 1e-3, 0.6, ["1ABC123"]))
+    assert list(likely) == ["b"]
+    # The same plate on another list is the same vehicle: it is as likely there, and that list's threshold decides.
+    for rest in (["1ABC123"], ["1ABC123", "2XYZ999"]):
+        both = hits(("a", None, 0.6, rest), ("b", 1e-3, 0.6, ["1ABC123"]))
+        assert both == {"a": pytest.approx(likely["b"]), "b": pytest.approx(likely["b"])}
+    assert list(hits(("a", None, 1.0, ["1ABC123"]), ("b", 1e-3, 0.6, ["1ABC123"]))) == ["b"]
+    assert list(hits(("a", None, 0.6, ["1ABC123"]), ("b", 1e-3, 1.0, ["1ABC123"]))) == ["a"]
+    assert list(hits(("a", 1e-9, 0.6, ["1ABC123"]), ("b", 1e-3, 0.6, ["1ABC123"]))) == ["a", "b"]
+
+
+def test_a_threshold_of_one_lets_no_near_hit_through() -> None:
+    matcher = Matcher(lists_of(("a", 0.5, 1.0, ["1ABC128"])))
+    assert len(matcher.match(ReadBatch.of(alphabet.encode(["1ABC12B"]), np.zeros(1, np.int64)))) == 0
+
+
+def test_what_is_unlikely_on_its_own_list_takes_nothing_from_another() -> None:
+    other = ("b", 1e-3, 0.0, ["1ABC123"])
+    alone = Matcher(lists_of(other))
+    beside = Matcher(lists_of(("a", None, 0.9, ["1AEC128"]), other))
+    batch = ReadBatch.of(alphabet.encode(["1AEC123"]), np.zeros(1, np.int64))
+    assert beside.match(batch).posterior.tolist() == pytest.approx(alone.match(batch).posterior.tolist(), rel=1e-4)
 
 
 def test_a_pattern_is_as_sure_as_the_reading() -> None:

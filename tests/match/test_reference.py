@@ -60,7 +60,11 @@ def hotlists(draw: st.DrawFn) -> list[tuple[Hotlist, list[HotlistEntry]]]:
     )
     return [
         (
-            Hotlist(name=name, threshold=draw(st.sampled_from([0.0, 0.01, 0.3, 0.5, 0.9, 1.0]))),
+            Hotlist(
+                name=name,
+                threshold=draw(st.sampled_from([0.0, 0.01, 0.3, 0.5, 0.9, 1.0])),
+                prior=draw(st.sampled_from([None, None, 1e-6, 1e-3, 0.5])),
+            ),
             draw(st.lists(entries, max_size=12)),
         )
         for name in draw(st.sampled_from([["a"], ["a", "b"]]))
