@@ -208,6 +208,10 @@ class HotlistStore:
         path = await self._path(name, number, held)
         return await self._edits(name, path[1:]) if path else None
 
+    async def chunks(self, name: str, number: int) -> int:
+        """Return of how many chunks a version is made: how much there is to read."""
+        return sum(step.chunks for step in await self._path(name, number))
+
     async def _path(self, name: str, number: int, held: Mark | None = None) -> list[Step]:
         begin = ("", "") if held is None else (held.number, held.id or "unknown")
         path = await self._redis.eval(scripts.PATH, 0, scripts.prefix(name), *begin, number)

@@ -150,8 +150,16 @@ class Index:
             np.concatenate([each.ratio for _, each in parts]),
         )
         if len(self._removed):
-            joined = joined.chosen(~np.isin(joined.entry_row, self._removed))
+            joined = joined.chosen(~self._gone(joined.entry_row))
         return joined
+
+    def _gone(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which rows a delta took out; they are sorted, and may be many."""
+        if not len(self._removed):
+            return np.zeros(len(rows), np.bool_)
+        place = np.minimum(np.searchsorted(self._removed, rows), len(self._removed) - 1)
+        gone: NDArray[np.bool_] = self._removed[place] == rows
+        return gone
 
     def rows_of(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Find the entries whose plate or pattern is written exactly so: rows of `keys`, and entry rows."""
@@ -169,7 +177,7 @@ class Index:
             asked.append(which)
             rows.append(wild[pattern])
         every = np.concatenate(rows)
-        alive = ~np.isin(every, self._removed)
+        alive = ~self._gone(every)
         return np.concatenate(asked)[alive], every[alive]
 
 
