@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from hotlists.parsed import NO_COLUMNS
 from hotlists.snapshot import Delta, Snapshot
 from hotlists.store import HotlistError, HotlistStore
 from hotlists.versions import ListState, Mark, StoreState
+from pipeline.match.index import Index, Segment
 from pipeline.match.matcher import Matcher
 from pipeline.tasks import end_tasks
 
@@ -36,6 +38,8 @@ SMALL_CHUNKS: Final = 1
 """A list of so many chunks is put beside the base also while a build goes on, which takes seconds for millions."""
 RETRY_S: Final = 30.0
 """A list that could not be read is tried again after this long, if nothing is published before."""
+
+_MOST_THREADS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ class Follower:
 
     async def begin(self, snapshot: Snapshot, marks: dict[str, Mark], changes: list[Change]) -> None:
         """Hold what a copy on disk has."""
-        self.matcher = await asyncio.to_thread(Matcher, snapshot)
+        self.matcher = await asyncio.to_thread(_hurried, snapshot)
         self.marks = dict(marks)
         for change in changes:
             self.matcher = await asyncio.to_thread(self.matcher.apply, change.delta)
@@ -285,7 +289,13 @@ def _built(version: int, lists: list[tuple[Hotlist, Columns]]) -> Matcher:
     """Build from lists, which are let go before the index takes its room."""
     snapshot = Snapshot.join(version, lists)
     lists.clear()
-    return Matcher(snapshot)
+    return _hurried(snapshot)
+
+
+def _hurried(snapshot: Snapshot) -> Matcher:
+    """Build with every core there is: reads wait for it."""
+    base = Segment.of(snapshot, threads=min(_MOST_THREADS, os.cpu_count() or 1))
+    return Matcher(snapshot, index=Index(snapshot, base))
 
 
 def _rebuilt(snapshot: Snapshot, kept: list[str], wholes: dict[str, _Whole]) -> Matcher:

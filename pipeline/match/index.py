@@ -24,6 +24,9 @@ An index is a base and a side. Applying a delta builds a new small side and shar
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotlists.snapshot import Snapshot
-from pipeline.match import kernels
+from pipeline.match import kernels, placing
 from pipeline.match.patterns import PatternTable
 from pipeline.match.posterior import Candidates, Scores
 from pipeline.match.weighing import PATTERN
@@ -73,19 +76,33 @@ class Segment:
     patterns: PatternTable
 
     @classmethod
-    def of(cls, snapshot: Snapshot, first_row: int = 0) -> Segment:
-        """Build from the rows of `snapshot` from `first_row` on."""
+    def of(cls, snapshot: Snapshot, first_row: int = 0, *, threads: int = 1) -> Segment:
+        """Build from the rows of `snapshot` from `first_row` on, each of `threads` a part of the buckets."""
         keys, is_pattern = snapshot.keys[first_row:], snapshot.is_pattern[first_row:]
         bits = max(4, int(np.ceil(np.log2(max(1, len(keys)) * 8 / _ITEMS_PER_BUCKET))))
         shift = np.uint64(64 - bits)
         starts = np.zeros((1 << bits) + 1, np.uint32)
-        kernels.count_items(keys, is_pattern, shift, starts)
+        _in_parts(1 << bits, threads, lambda part: placing.count_items(keys, is_pattern, shift, part, starts))
         np.cumsum(starts, out=starts)
         tags = np.zeros(int(starts[-1]) + 1, np.uint16)
         rows = np.zeros(int(starts[-1]) + 1, np.uint32)
-        kernels.place_items(keys, is_pattern, shift, starts, tags, rows)
+        _in_parts(
+            1 << bits,
+            threads,
+            lambda part: placing.place_items(keys, is_pattern, shift, part, starts, tags, rows),
+        )
         wild = np.flatnonzero(is_pattern)
         return cls(first_row, keys, shift, starts, tags, rows, PatternTable.of(keys[wild], wild + first_row))
+
+
+def _in_parts(count: int, threads: int, work: Callable[[tuple[int, int]], None]) -> None:
+    """Do work on each part of a range, each in a thread of its own."""
+    edges = [count * number // threads for number in range(threads + 1)]
+    if threads == 1:
+        work((0, count))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, itertools.pairwise(edges)))
 
 
 class Index:

@@ -11,6 +11,8 @@ from hotlists.entry import Hotlist
 from hotlists.versions import Mark
 from pipeline import telemetry
 
+STATES: Final = ("held", "behind", "lost", "stale")
+"""Held: matched. Of these: behind, not as it is live; lost, no longer in Redis; stale, past its maximum age."""
 _CODE_BYTES: Final = 4
 _shown: set[str] = set()
 
@@ -32,8 +34,7 @@ def show(
         telemetry.LIST_OVERDUE_S.labels(code).set(seconds)
         _shown.add(code)
     stale = sum(seconds > 0 for seconds in overdue.values())
-    counts = {"held": len(marks), "behind": len(behind), "lost": len(lost), "stale": stale}
-    for state, count in counts.items():
+    for state, count in zip(STATES, (len(marks), len(behind), len(lost), stale), strict=True):
         telemetry.LISTS.labels(state).set(count)
 
 
