@@ -116,7 +116,7 @@ class Wire:
 
     async def __aenter__(self) -> Self:
         self._publisher = await Publisher(self.settings).__aenter__()
-        self._consumer = topics.consumer(self.settings, topics.HITS, group="bench-hotlists")
+        self._consumer = topics.consumer(self.settings, topics.HITS, group="none", group_id=None)
         await self._consumer.start()
         self._task = asyncio.create_task(self._watch())
         return self
@@ -187,8 +187,9 @@ class Bench:
     async def put_live(self, hotlist: Hotlist, entries: int) -> None:
         """Make a list of so many entries live."""
         await self.store.create(hotlist)
-        keys = traffic.draw_listed(self.random, entries)
-        await self.store.publish(hotlist.name, traffic.as_columns(self.random, keys), by="bench", why="bench")
+        keys = await asyncio.to_thread(traffic.draw_listed, self.random, entries)
+        columns = await asyncio.to_thread(traffic.as_columns, self.random, keys)
+        await self.store.publish(hotlist.name, columns, by="bench", why="bench")
 
     async def held(self) -> None:
         """Wait until the worker holds what is live."""
