@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, overload
 
 import numpy as np
@@ -59,6 +59,18 @@ class Texts(Sequence[str]):
 
     def __len__(self) -> int:
         return len(self.which)
+
+    def lean(self) -> Texts:
+        """Return the same texts, without those in the arena that none of them is."""
+        kept = np.zeros(len(self.offsets) - 1, np.bool_)
+        kept[self.which] = True
+        if kept.all():
+            return self
+        lengths = np.diff(self.offsets)
+        number = np.cumsum(kept, dtype=np.uint32) - np.uint32(1)
+        offsets = np.zeros(int(kept.sum()) + 1, np.int64)
+        np.cumsum(lengths[kept], out=offsets[1:])
+        return Texts(number[self.which], self.arena[np.repeat(kept, lengths)], offsets)
 
     @overload
     def __getitem__(self, row: int) -> str: ...
@@ -115,6 +127,10 @@ class Columns:
         plain = {name: getattr(self, name)[rows] for name in _ARRAYS if name in self.__dataclass_fields__}
         return Columns(**plain, reasons=reasons)
 
+    def lean(self) -> Columns:
+        """Return the same entries, without texts that none of them has: chosen ones share those of all."""
+        return replace(self, reasons=self.reasons.lean())
+
     def to_bytes(self) -> bytes:
         """Serialise without pickle; `from_bytes` is the inverse. A column of one value is written once."""
         parts: list[bytes] = []
@@ -128,7 +144,7 @@ class Columns:
         return b"".join([_MAGIC, len(head).to_bytes(4, "big"), head, *parts])
 
     @classmethod
-    def from_bytes(cls, raw: bytes) -> Columns:
+    def from_bytes(cls, raw: bytes | memoryview) -> Columns:
         """Read what `to_bytes` made; the columns are read-only views of `raw`.
 
         Raises
@@ -136,12 +152,12 @@ class Columns:
         ValueError
             `raw` is something else, of another version, or damaged.
         """
-        if not raw.startswith(_MAGIC):
+        if raw[: len(_MAGIC)] != _MAGIC:
             raise ValueError("not the columns of a hotlist, or of another version: publish the list again")
         start = len(_MAGIC) + 4
+        end = start + int.from_bytes(raw[start - 4 : start], "big")
         try:
-            head = json.loads(raw[start : start + int.from_bytes(raw[start - 4 : start], "big")])
-            arrays = _read(raw, head)
+            arrays = _read(raw, json.loads(bytes(raw[start:end])), end)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"the columns of a hotlist are damaged: publish the list again ({error})") from error
         reasons = Texts(arrays.pop("reason"), arrays.pop("arena"), arrays.pop("offsets"))
@@ -152,9 +168,8 @@ class Columns:
         return {**own, "reason": self.reasons.which, "arena": self.reasons.arena, "offsets": self.reasons.offsets}
 
 
-def _read(raw: bytes, head: dict[str, Any]) -> dict[str, NDArray[Any]]:
+def _read(raw: bytes | memoryview, head: dict[str, Any], at: int) -> dict[str, NDArray[Any]]:
     rows, counts = int(head["rows"]), head["counts"]
-    at = raw.index(b"}}", len(_MAGIC)) + 2
     arrays: dict[str, NDArray[Any]] = {}
     for name, kind in _ARRAYS.items():
         arrays[name] = np.frombuffer(raw, kind, int(counts[name]), at)
@@ -162,7 +177,7 @@ def _read(raw: bytes, head: dict[str, Any]) -> dict[str, NDArray[Any]]:
         if name not in _OF_TEXTS and len(arrays[name]) != rows:
             if len(arrays[name]) != 1:
                 raise ValueError(f"column {name} has {len(arrays[name])} of {rows} rows")
-            arrays[name] = np.full(rows, arrays[name][0])
+            arrays[name] = np.broadcast_to(arrays[name], rows)
     offsets, which = arrays["offsets"], arrays["reason"]
     if at != len(raw) or offsets[-1] != len(arrays["arena"]) or (rows and which.max() >= len(offsets) - 1):
         raise ValueError("it is cut short, or its texts do not agree")

@@ -1,115 +1,142 @@
-"""What the desk asks of the store: staged versions, one switch to live, deltas, versions with who and why."""
+"""What the desk asks of the store: staged versions, edits at once, versions with who and why, where a plate is."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
+import logging
 import re
-import uuid
+from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 import numpy as np
+import redis.asyncio as aioredis
 from numpy.typing import NDArray
+from redis.exceptions import RedisError
 
-from hotlists import scripts
+from hotlists import parts, scripts
 from hotlists.columns import Columns
-from hotlists.compare import joined, without
-from hotlists.entry import Hotlist
+from hotlists.compare import without
+from hotlists.edits import Edit
 from hotlists.parsed import NO_COLUMNS, as_entries
 from hotlists.snapshot import is_pattern
-from hotlists.store import CHUNK_BYTES, NAME, HotlistError, HotlistStore, now_ms, unpack_chunks
-from hotlists.versions import Kind, Listing, Staged, VersionInfo
+from hotlists.store import HotlistError, HotlistStore, now_ms
+from hotlists.versions import Kind, Listing, ListState, Mark, Staged, VersionInfo
 from plates import alphabet
 
-STAGED_EXPIRY_S: Final = 86_400
-KEPT: Final = 20
+log = logging.getLogger(__name__)
+
+EDIT_SHARE: Final = 0.25
+"""A replacement that changes less than this share of its rows is stored as an edit too, for workers to follow."""
+DEEPEST: Final = 128
+"""Edits that a version may be away from one that is stored whole, and chunks of them."""
+_FOLDED_ROWS: Final = 10_000
+"""Rows of edits that are kept beside the columns to look plates up in; with more they are put in."""
 
 
-class ConflictingError(HotlistError):
-    """Another version went live meanwhile."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A live version in memory, to look plates up."""
 
-    def __init__(self, name: str, live: int) -> None:
-        super().__init__(f"version {live} of list {name!r} is live now")
-        self.live = live
+    mark: Mark
+    base: Columns
+    patterns: NDArray[np.int64]
+    """Rows of `base` that are patterns."""
+    edit: Edit
+    """What makes the version of `base`."""
+
+    @classmethod
+    def of(cls, mark: Mark, base: Columns) -> _Known:
+        return cls(mark, base, np.flatnonzero(is_pattern(base.keys)), Edit())
+
+    def edited(self, mark: Mark, edit: Edit) -> _Known:
+        """Return the version that `edit` makes of it."""
+        both = self.edit.then(edit)
+        if len(both) > max(_FOLDED_ROWS, len(self.base) // 8):
+            return _Known.of(mark, both.applied(self.base))
+        return _Known(mark, self.base, self.patterns, both)
+
+    def naming(self, plate: str) -> Columns:
+        """Return the entries that a read of `plate` would be an exact or a pattern hit on."""
+        key = alphabet.pack(alphabet.encode([plate]))[0]
+        rows = np.flatnonzero(self.base.keys == key)
+        old = self.base.chosen(np.union1d(rows, self.patterns[_fits(self.base.keys[self.patterns], plate)]))
+        wild = np.flatnonzero(is_pattern(self.edit.added.keys))
+        new = np.flatnonzero(self.edit.added.keys == key)
+        fresh = np.union1d(new, wild[_fits(self.edit.added.keys[wild], plate)])
+        return Edit(self.edit.added.chosen(fresh)).applied(without(old, self.edit.named()))
 
 
 class DeskStore(HotlistStore):
     """The store, with what the desk asks of it."""
 
-    async def create(self, hotlist: Hotlist, *, by: str = "", why: str = "") -> None:
-        """Make a list, or replace its metadata, as `HotlistStore.create`, with who and why in the stream."""
-        _check_name(hotlist.name)
-        await self._eval(scripts.DESCRIBE, hotlist.name, msgspec.json.encode(hotlist), "0", by, why)
-
-    async def archive(self, name: str, *, by: str, why: str) -> None:
-        """Take a list out of use: nothing of it is live any more, its versions stay.
-
-        Raises
-        ------
-        HotlistError
-            There is no such list.
-        """
-        hotlist = msgspec.structs.replace(await self.get(name), archived=True)
-        await self._eval(scripts.DESCRIBE, name, msgspec.json.encode(hotlist), "1", by, why)
-
-    async def _eval(self, script: str, *values: Any) -> Any:
-        return await self._redis.eval(
-            script, len(scripts.SHARED), *scripts.SHARED, now_ms(), uuid.uuid4().hex, *values
-        )
+    def __init__(self, client: aioredis.Redis) -> None:
+        super().__init__(client)
+        self._known: dict[str, _Known] = {}
+        self._knowing = asyncio.Lock()
 
     async def stage(
-        self, name: str, columns: Columns, *, removed: Columns = NO_COLUMNS, kind: Kind, by: str, why: str
+        self,
+        name: str,
+        columns: Columns,
+        *,
+        removed: Columns = NO_COLUMNS,
+        kind: Kind,
+        by: str,
+        why: str,
     ) -> Staged:
         """Write a version that nobody matches yet, and that expires unless it is published.
 
         Parameters
         ----------
         columns, removed
-            What the upload adds and removes. A delta is laid over the version that is live now, and stored whole.
+            What the upload adds and removes. A delta is stored as that alone, and laid over what is live when it
+            is published.
         """
-        live = (await self._lives()).get(name, 0)
-        held = await self.read(name, live) if live else NO_COLUMNS
-        whole = columns if kind == "full" else await asyncio.to_thread(_applied, held, columns, removed)
-        number = int(await self._redis.incr(f"{scripts.prefix(name)}next"))
-        key, info = f"{scripts.prefix(name)}v{number}", f"{scripts.prefix(name)}i{number}"
-        raw = await asyncio.to_thread(whole.to_bytes)
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(raw).hexdigest())
-        chunks = [raw[start : start + CHUNK_BYTES] for start in range(0, len(raw), CHUNK_BYTES)]
-        for chunk in chunks:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.rpush(key, chunk)
-                pipe.expire(key, STAGED_EXPIRY_S)
-                await pipe.execute()
+        live = await self._live(name)
         told = {
-            "kind": kind, "full": len(chunks), "delta": 0, "full_sha256": digest, "based_on": live,
-            "rows": len(columns), "removed": len(removed), "by": by, "why": why, "when_ns": now_ms() * 1_000_000,
-        }  # fmt: skip
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(info, mapping=told)
-            pipe.expire(info, STAGED_EXPIRY_S)
-            pipe.zadd(f"{scripts.prefix(name)}staged", {str(number): now_ms() // 1000 + STAGED_EXPIRY_S})
-            await pipe.execute()
+            "kind": kind,
+            "based_on": live,
+            "rows": len(columns),
+            "removed": len(removed),
+            "by": by,
+            "why": why,
+        }
         if kind == "delta":
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.rpush(f"{scripts.prefix(name)}u{number}", columns.to_bytes(), removed.to_bytes())
-                pipe.expire(f"{scripts.prefix(name)}u{number}", STAGED_EXPIRY_S)
-                await pipe.execute()
-        return Staged(number, kind, len(columns), digest, live, 0, 0, 0, len(held))
+            number, digest = await self._write(name, told, edit=Edit(columns, removed))
+        else:
+            edit = await self._small_edit(name, live, columns)
+            number, digest = await self._write(name, told, whole=columns, edit=edit)
+        return Staged(number, kind, len(columns), digest, live)
+
+    async def _small_edit(self, name: str, live: int, columns: Columns) -> Edit | None:
+        """Return what a replacement changes of what is live, where that is little."""
+        if not live or not len(columns):
+            return None
+        try:
+            held = await self.read(name, live)
+        except HotlistError:
+            # Whoever replaces a damaged version is mending it.
+            return None
+        if abs(len(held) - len(columns)) > EDIT_SHARE * len(columns):
+            return None
+        edit = await asyncio.to_thread(Edit.between, held, columns)
+        return edit if len(edit) <= EDIT_SHARE * len(columns) else None
 
     async def upload_of(self, name: str, number: int) -> tuple[Columns, Columns]:
         """Return what a staged version's upload added and removed; of a full one, its entries and nothing."""
-        parts = await self._redis.lrange(f"{scripts.prefix(name)}u{number}", 0, -1)
-        if parts:
-            return Columns.from_bytes(parts[0]), Columns.from_bytes(parts[1])
-        return await self.read(name, number), NO_COLUMNS
+        path = await self._path(name, number)
+        if path and len(path) == 1:
+            return await self._base(name, path[0]), NO_COLUMNS
+        edit = await self._edits(name, path[-1:])
+        return edit.added, edit.removed
 
     async def discard(self, name: str, number: int) -> None:
         """Forget a staged version."""
         prefix = scripts.prefix(name)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.zrem(f"{prefix}staged", number)
-            pipe.unlink(f"{prefix}v{number}", f"{prefix}i{number}")
+            pipe.unlink(f"{prefix}v{number}", f"{prefix}d{number}", f"{prefix}i{number}")
             await pipe.execute()
 
     async def publish_staged(self, name: str, number: int, *, expected_live: int | None, by: str, why: str) -> int:
@@ -123,137 +150,117 @@ class DeskStore(HotlistStore):
             The staged version has expired, or Redis has lost a part of it.
         """
         expected = "" if expected_live is None else expected_live
-        return self._became(
-            name,
-            number,
-            await self._eval(
-                scripts.PUBLISH,
-                name,
-                scripts.prefix(name),
-                number,
-                expected,
-                by,
-                why,
-                now_ms() * 1_000_000,
-                KEPT,
-                KEPT,
-            ),
-        )
-
-    async def roll_back(
-        self, name: str, number: int, *, by: str, why: str, expected_live: int | None = None
-    ) -> int:
-        """Make a kept version live again, as `publish_staged` does a staged one."""
-        expected = "" if expected_live is None else expected_live
-        return self._became(
-            name,
-            number,
-            await self._eval(scripts.ROLL_BACK, name, scripts.prefix(name), number, expected, by, why),
-        )
-
-    @staticmethod
-    def _became(name: str, number: int, answer: Any) -> int:
-        what, value = answer[0].decode(), int(answer[1])
-        if what == "conflict":
-            raise ConflictingError(name, value)
-        if what == "missing":
-            raise HotlistError(
-                f"version {number} of list {name!r} is not kept, or no longer whole; upload it again"
-            )
-        return value
+        version = await self._publish(name, number, expected, by=by, why=why)
+        await self._compact(name, number)
+        return version
 
     async def apply_delta(
         self, name: str, added: Columns, *, removed: Columns = NO_COLUMNS, by: str, why: str
     ) -> tuple[int, int]:
         """Add and remove entries of what is live, at once; return the version's number and the snapshot version.
 
-        Where another version goes live meanwhile, it begins anew on that one.
+        Only what changes is written. Two at once are one after the other, and both are in what is live then.
         """
-        while True:
-            staged = await self.stage(name, added, removed=removed, kind="delta", by=by, why=why)
-            try:
-                return staged.number, await self.publish_staged(
-                    name, staged.number, expected_live=staged.based_on, by=by, why=why
-                )
-            except ConflictingError:
-                await self.discard(name, staged.number)
+        told = {"kind": "delta", "rows": len(added), "removed": len(removed), "by": by, "why": why}
+        number, _ = await self._write(name, told, edit=Edit(added, removed))
+        return number, await self.publish_staged(name, number, expected_live=None, by=by, why=why)
+
+    async def _compact(self, name: str, number: int) -> None:
+        """Store a version whole that is read by way of many edits; that it cannot be costs nothing but time."""
+        try:
+            path = await self._path(name, number)
+            if max(len(path), sum(step.chunks for step in path[1:])) <= DEEPEST:
+                return
+            raw = await asyncio.to_thread((await self.read(name, number)).to_bytes)
+            key = f"{scripts.prefix(name)}c{number}"
+            count, digest = await parts.write(self._redis, key, raw)
+            await self._redis.eval(scripts.COMPACT, 1, key, scripts.prefix(name), number, count, digest)
+        except (HotlistError, RedisError, OSError) as error:
+            log.warning("version %d of list %r is not compacted: %s", number, name, error)
 
     async def history(self, name: str) -> list[VersionInfo]:
         """Return what is staged and then what is kept, the live version last."""
         prefix = scripts.prefix(name)
-        live = (await self._lives()).get(name, 0)
-        kept = [int(each) for each in await self._redis.zrange(f"{prefix}versions", 0, -1)]
-        staged = [
-            int(each) for each in await self._redis.zrangebyscore(f"{prefix}staged", now_ms() // 1000, "+inf")
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hget(scripts.LIVE, name)
+            pipe.zrangebyscore(f"{prefix}staged", now_ms() // 1000, "+inf")
+            pipe.zrange(f"{prefix}versions", 0, -1)
+            live, staged, kept = await pipe.execute()
+            for number in (*staged, *kept):
+                pipe.hgetall(f"{prefix}i{int(number)}")
+            found = await pipe.execute()
+        states = {**dict.fromkeys(staged, "staged"), **dict.fromkeys(kept, "kept"), live: "live"}
+        return [
+            _version_info(int(number), states[number], told)
+            for number, told in zip((*staged, *kept), found, strict=True)
         ]
-        found = []
-        for number in (*staged, *kept):
-            told = {
-                key.decode(): value.decode()
-                for key, value in (await self._redis.hgetall(f"{prefix}i{number}")).items()
-            }
-            found.append(
-                VersionInfo(
-                    number=number,
-                    kind="delta" if told.get("kind") == "delta" else "full",
-                    state="live" if number == live else "kept" if number in kept else "staged",
-                    rows=int(told.get("rows", -1)),
-                    removed=int(told.get("removed", 0)),
-                    by=told.get("by", ""),
-                    published_by=told.get("published_by", ""),
-                    why=told.get("why", ""),
-                    when_ns=int(told.get("when_ns", 0)),
-                    based_on=int(told.get("based_on", 0)),
-                    sha256=told.get("full_sha256", ""),
-                )
-            )
-        return found
 
-    async def read(self, name: str, number: int) -> Columns:
-        """Return the entries of a version.
+    async def find(self, plate: str, name: str | None = None) -> list[Listing]:
+        """Return every live entry that a read of `plate` (normalised) would be an exact or a pattern hit on.
+
+        Parameters
+        ----------
+        name
+            Look on this list alone.
 
         Raises
         ------
         HotlistError
-            It is not kept, or damaged.
+            A list that is asked about is damaged: what is on it cannot be told.
         """
-        chunks = await self._redis.lrange(f"{scripts.prefix(name)}v{number}", 0, -1)
-        if not chunks:
-            raise HotlistError(f"version {number} of list {name!r} is missing from Redis; upload it again")
-        return await asyncio.to_thread(unpack_chunks, name, number, chunks)
-
-    async def find(self, plate: str) -> list[Listing]:
-        """Return every live entry that a read of `plate` (normalised) would be an exact or a pattern hit on."""
-        key = alphabet.pack(alphabet.encode([plate]))[0]
         found = []
-        for hotlist, number in await self.lists():
-            if number is not None:
-                columns = await self.read(hotlist.name, number)
-                rows = np.flatnonzero((columns.keys == key) | _patterns_of(columns, plate))
-                infos = {each.number: each for each in await self.history(hotlist.name)} if len(rows) else {}
-                for entry in as_entries(columns.chosen(rows)):
-                    since = infos[number].when_ns if number in infos else 0
-                    found.append(Listing(hotlist, entry, number, number, since))
+        for each, state in (await self.state()).lists.items():
+            if state.hotlist is None or not state.mark.number or name not in (None, each):
+                continue
+            known = await self._know(each, state)
+            for entry in as_entries(await asyncio.to_thread(known.naming, plate)):
+                mark = state.mark
+                found.append(Listing(state.hotlist, entry, mark.number, mark.number, mark.published_ns))
         return found
 
-    async def _lives(self) -> dict[str, int]:
-        return {each.name: number for each, number in await self.lists() if number is not None}
+    async def _know(self, name: str, state: ListState) -> _Known:
+        """Return a live version, from memory, or what changed since read, or all of it."""
+        async with self._knowing:
+            known, mark = self._known.get(name), state.mark
+            if known is not None and known.mark.id == mark.id:
+                return known
+            edit = None
+            if known is not None:
+                with contextlib.suppress(HotlistError):
+                    edit = await self.edit_from(name, known.mark, mark.number)
+            if known is not None and edit is not None:
+                known = await asyncio.to_thread(known.edited, mark, edit)
+            else:
+                known = await asyncio.to_thread(_Known.of, mark, await self.read(name, mark.number))
+            self._known[name] = known
+            return known
+
+    async def _live(self, name: str) -> int:
+        return int(await self._redis.hget(scripts.LIVE, name) or 0)
 
 
-def _check_name(name: str) -> None:
-    if not NAME.match(name):
-        raise HotlistError(f"{name!r}: a list's name is 1 to 64 of a-z, 0-9 and -")
+def _version_info(number: int, state: Any, raw: dict[bytes, bytes]) -> VersionInfo:
+    told = {key.decode(): value.decode() for key, value in raw.items()}
+    kind: Kind = "delta" if told.get("kind") == "delta" else "full"
+    return VersionInfo(
+        number=number,
+        kind=kind,
+        state=state,
+        rows=int(told.get("rows", -1)),
+        removed=int(told.get("removed", 0)),
+        by=told.get("by", ""),
+        published_by=told.get("published_by", ""),
+        why=told.get("why", ""),
+        when_ns=int(told.get("when_ns", 0)),
+        based_on=int(told.get("based_on", 0)),
+        sha256=told.get(f"{kind}_sha256", ""),
+    )
 
 
-def _applied(held: Columns, added: Columns, removed: Columns) -> Columns:
-    return joined(without(held, joined(removed, added)), added)
-
-
-def _patterns_of(columns: Columns, plate: str) -> NDArray[np.bool_]:
-    """Tell of each of N entries whether it is a pattern that `plate` fits; bool ``(N,)``."""
-    found = is_pattern(columns.keys)
-    rows = np.flatnonzero(found)
-    for row, pattern in zip(rows, alphabet.decode(columns.chosen(rows).codes), strict=True):
-        wanted = "".join({"?": ".", "*": ".*"}.get(character, character) for character in pattern)
-        found[row] = re.fullmatch(wanted, plate) is not None
-    return found
+def _fits(keys: NDArray[np.uint64], plate: str) -> NDArray[np.bool_]:
+    """Tell of each pattern whether `plate` fits; bool ``(N,)``."""
+    wanted = (
+        "".join({"?": ".", "*": ".*"}.get(character, character) for character in pattern)
+        for pattern in alphabet.decode(alphabet.unpack(keys))
+    )
+    return np.array([re.fullmatch(each, plate) is not None for each in wanted], np.bool_)

@@ -133,12 +133,8 @@ class Entries:
 
     async def _rows(self, hotlist: Hotlist, plate: str, country: str) -> list[HotlistEntry]:
         """The live rows of a list for exactly this plate or pattern and country."""
-        found = await self._store.find(plate)
-        return [
-            each.entry
-            for each in found
-            if each.hotlist.name == hotlist.name and (each.entry.plate, each.entry.country) == (plate, country)
-        ]
+        found = await self._store.find(plate, hotlist.name)
+        return [each.entry for each in found if (each.entry.plate, each.entry.country) == (plate, country)]
 
     async def find(self, actor: Actor, plate: str, *, why: str) -> FoundAll:
         """Say on which lists a plate is, by whom, why and until when, as far as the actor may know.

@@ -9,7 +9,6 @@ import numpy as np
 
 from hotlists.columns import Columns
 from hotlists.compare import compare, joined, only
-from hotlists.deskstore import STAGED_EXPIRY_S
 from hotlists.entry import Handling, Hotlist, HotlistEntry
 from hotlists.ledger import now_ns
 from hotlists.notes import Kept
@@ -17,6 +16,7 @@ from hotlists.parsed import Detected, ParsedFile, RowNote, as_entries
 from hotlists.people import Actor
 from hotlists.problems import ConflictError
 from hotlists.shapes import DetectedShape, EntryShape, GuardShape, LookbackShape, NoteShape, Preview
+from hotlists.store import STAGED_EXPIRY_S
 from hotlists.versions import Staged
 
 EXAMPLES: Final = 50

@@ -173,16 +173,18 @@ class Register:
                         max_age_s=hotlist.max_age_s,
                     )
                 )
-        version, workers = await self._store.live_version(), await self._store.workers()
+        version, workers = await self._store.live_version(), await self._store.reports()
         old = version + _BEHIND_MS < now_ns() // 1_000_000
-        behind = sum(held < version and old for held in workers.values())
-        alarm = behind > 0 or not workers
+        behind = sum(bool(each.behind) or (each.version < version and old) for each in workers.values())
+        lost = any(each.lost for each in workers.values())
+        alarm = behind > 0 or lost or not workers
         return Health(
             state="alarm" if alarm else "warning" if stale else "ok",
             redis=True,
             stale=stale,
             workers=len(workers),
             behind=behind,
+            lost=lost,
             version=version,
         )
 

@@ -12,17 +12,21 @@ Keys, all below ``lik:``
 ``lik:hotlists:epoch``                identity of this Redis's data: another one when it began anew from nothing
 ``lik:hotlists:changes``              stream: what changed, from which number to which, by whom, when and why
 ``lik:hotlist:NAME:next``             counter of the list's versions
-``lik:hotlist:NAME:iN``               hash: what version N is (`hotlists.versions.VersionInfo`)
+``lik:hotlist:NAME:iN``               hash: what version N is (`hotlists.versions.VersionInfo`), how many chunks
+                                      it has of each form and their digests, and an identity: a Redis that began
+                                      anew counts from 1 again
 ``lik:hotlist:NAME:vN``               chunks of the packed columns of version N, whole
 ``lik:hotlist:NAME:dN``               chunks of a packed `Edit`: what makes the version that N is based on N
+``lik:hotlist:NAME:cN``               version N whole, while it is written to be `vN`; expires
 ``lik:hotlist:NAME:staged``           sorted set: versions that are uploaded and not published, by when they expire
 ``lik:hotlist:NAME:versions``         sorted set: the versions that are kept, by when they last became live
 ``lik:hotlist:NAME:stored``           set: the versions of which a part is stored, kept ones and those below them
-``lik:worker:ID``                     snapshot version that a match worker holds; expires
+``lik:worker:ID``                     what a match worker holds (`hotlists.versions.WorkerReport`); expires
 ===================================== ======================================================================
 
-A version has ``v``, or ``d``, or both: with ``d`` alone it is read by way of the versions below it. What is staged
-expires; the switch that publishes it takes the expiry away.
+A replacement has ``v``, and ``d`` as well where it changes little of what it follows. A delta has ``d``: it is
+read by way of the versions below it, until one has ``v``. What is staged expires; the switch that publishes it
+takes the expiry away.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ EPOCH: Final = "lik:hotlists:epoch"
 CHANGES: Final = "lik:hotlists:changes"
 SHARED: Final = (VERSION, LIVE, CHANGES, META, STAMPS, EPOCH)
 """The first keys of every script, in this order."""
+WORKER: Final = "lik:worker:"
 
 
 def prefix(name: str) -> str:
@@ -135,16 +140,17 @@ local full = tonumber(redis.call('hget', info, 'full') or '-1')
 local delta = tonumber(redis.call('hget', info, 'delta') or '-1')
 if full < 0 or redis.call('zscore', prefix .. 'staged', number) == false then return {{'missing', live}} end
 if redis.call('llen', prefix .. 'v' .. number) ~= full then return {{'missing', live}} end
+if redis.call('llen', prefix .. 'd' .. number) ~= delta then return {{'missing', live}} end
 if full == 0 then
-    redis.call('hset', info, 'based_on', live)
+    -- An edit means the same whatever it is laid over.
     if not whole(prefix, live) then return {{'missing', live}} end
 elseif delta > 0 and redis.call('hget', info, 'based_on') ~= live then
-    -- What it changes was worked out against another version than it now follows.
+    -- What a replacement changes was worked out against another version than it now follows.
     redis.call('unlink', prefix .. 'd' .. number)
-    redis.call('hset', info, 'delta', '0', 'based_on', live)
+    redis.call('hset', info, 'delta', '0')
     delta = 0
 end
-if redis.call('llen', prefix .. 'd' .. number) ~= delta then return {{'missing', live}} end
+redis.call('hset', info, 'based_on', live)
 for _, part in ipairs({{'i', 'v', 'd'}}) do redis.call('persist', prefix .. part .. number) end
 redis.call('zrem', prefix .. 'staged', number)
 local version = bump(name)
@@ -153,8 +159,7 @@ redis.call('hset', KEYS[2], name, number)
 redis.call('zadd', prefix .. 'versions', version, number)
 redis.call('sadd', prefix .. 'stored', number)
 tell('list', name, 'what', 'published', 'number', number, 'from', live, 'version', version,
-    'kind', redis.call('hget', info, 'kind'), 'delta', delta > 0 and prefix .. 'd' .. number or '',
-    'by', ARGV[7], 'why', ARGV[8])
+    'kind', redis.call('hget', info, 'kind'), 'by', ARGV[7], 'why', ARGV[8])
 trim(prefix, ARGV[10], ARGV[11])
 return {{'published', version}}
 """
@@ -173,4 +178,62 @@ redis.call('zadd', prefix .. 'versions', version, number)
 tell('list', name, 'what', 'rolled-back', 'number', number, 'from', live, 'version', version,
     'by', ARGV[7], 'why', ARGV[8])
 return {{'published', version}}
+"""
+
+COMPACT: Final = """
+-- KEYS: columns under a name of their own. ARGV: prefix of the list's keys, number, how many chunks, their digest.
+-- Puts them in place as the whole of a version that is read by way of others. 1 where it did.
+local prefix, number = ARGV[1], ARGV[2]
+local stored = redis.call('sismember', prefix .. 'stored', number) == 1
+if redis.call('llen', KEYS[1]) ~= tonumber(ARGV[3]) or not stored
+    or redis.call('exists', prefix .. 'v' .. number) == 1 then
+    redis.call('unlink', KEYS[1])
+    return 0
+end
+redis.call('persist', KEYS[1])
+redis.call('rename', KEYS[1], prefix .. 'v' .. number)
+redis.call('hset', prefix .. 'i' .. number, 'full', ARGV[3], 'full_sha256', ARGV[4])
+return 1
+"""
+
+STATE: Final = f"""{_COMMON}
+-- ARGV: now, identity. What workers follow, as it is at one moment: version, epoch, metadata, stamps; and of each
+-- live version: list, number, identity, when it was first published.
+if redis.call('exists', KEYS[1]) == 1 then identify() end
+local live = {{}}
+local lives = redis.call('hgetall', KEYS[2])
+for at = 1, #lives, 2 do
+    local told = redis.call('hmget', 'lik:hotlist:' .. lives[at] .. ':i' .. lives[at + 1], 'id', 'when_ns')
+    table.insert(live, {{lives[at], lives[at + 1], told[1] or '', told[2] or '0'}})
+end
+return {{redis.call('get', KEYS[1]) or '0', redis.call('get', KEYS[6]) or '',
+    redis.call('hgetall', KEYS[4]), redis.call('hgetall', KEYS[5]), live}}
+"""
+
+PATH: Final = f"""{_CHAIN}
+-- ARGV: prefix of the list's keys, number held and its identity ('': none), number wanted. What makes the wanted
+-- version: first the one to begin with, which is held, or stored whole, or '0', the empty list; then the edits
+-- that follow, in order. Of each: number, identity, how many chunks, their digest.
+-- Empty: a part is missing, or (where one is held) no edits lead there.
+local prefix, held, held_id, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local path = {{}}
+local function step(kind)
+    local told = redis.call('hmget', prefix .. 'i' .. number, 'id', kind, kind .. '_sha256')
+    table.insert(path, 1, {{number, told[1] or '', told[2] or '0', told[3] or ''}})
+end
+while true do
+    if held == '' and redis.call('exists', prefix .. 'v' .. number) == 1 then
+        step('full')
+        return path
+    end
+    local id = redis.call('hget', prefix .. 'i' .. number, 'id') or ''
+    if number == '0' and held == '' or held ~= '' and number == held and id == held_id then
+        table.insert(path, 1, {{number, id, '0', ''}})
+        return path
+    end
+    if number == '0' or redis.call('exists', prefix .. 'd' .. number) == 0 then return {{}} end
+    step('delta')
+    number = based_on(prefix, number)
+    if not number then return {{}} end
+end
 """

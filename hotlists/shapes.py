@@ -352,4 +352,8 @@ class Health(BaseModel):
     stale: list[StaleShape]
     workers: int = Field(description="Match workers that report.")
     behind: int = Field(description="Of these, how many do not hold what is live.")
+    lost: bool = Field(
+        False,
+        description="Workers go on with hotlists that Redis has lost: publish or archive each of them again.",
+    )
     version: int = Field(description="Snapshot version that is live.")

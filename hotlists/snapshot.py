@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hotlists.columns import ALWAYS_NS, FOR_EVER_NS, UNSTATED, Columns, Texts, pack_entries, unpack_country
 from hotlists.entry import Handling, Hotlist, HotlistEntry, Priority
+from hotlists.room import Room
 from plates import alphabet
 
 __all__ = [
@@ -27,13 +28,14 @@ __all__ = [
 ]  # fmt: skip
 
 _DIGEST_BYTES: Final = 32
-_SPARE_ROWS: Final = 16_384
 _NO_ROWS: Final = np.zeros(0, np.int64)
 _KINDS: Final[dict[str, type[np.generic]]] = {
     "keys": np.uint64, "is_pattern": np.bool_, "country": np.uint16, "list_row": np.uint16,
     "stated_priority": np.uint8, "stated_covert": np.bool_, "reason": np.uint32,
     "valid_from_ns": np.int64, "valid_until_ns": np.int64,
 }  # fmt: skip
+_Rooms = tuple[Room, Room, Room]
+"""Of the rows, of the bytes of their reasons, and of where each of those ends."""
 
 
 class SnapshotFileError(ValueError):
@@ -53,40 +55,14 @@ class Delta:
     removed
         Entries that go: list name, keys uint64 ``(K,)`` and countries uint16 ``(K,)``, as they were written. An
         entry that changes is removed and added.
+    emptied
+        Lists of which all entries go, before any is added.
     """
 
     version: int
     added: Sequence[tuple[Hotlist, Columns]] = ()
     removed: Sequence[tuple[str, NDArray[np.uint64], NDArray[np.uint16]]] = ()
-
-
-class _Room:
-    """Buffers of which snapshots are views, with spare rows behind: the next snapshot's new entries are written
-    there, beyond the end of every older view. Rows that a snapshot shows are never written again."""
-
-    def __init__(self, rows: int) -> None:
-        self._lock = threading.Lock()
-        self._used = 0
-        self._rows = rows
-        self._buffers: dict[str, NDArray[Any]] = {name: np.empty(rows, kind) for name, kind in _KINDS.items()}
-
-    def append(self, start: int, columns: dict[str, NDArray[Any]]) -> bool:
-        """Write `columns` from row `start` on; False when these rows are taken or there is no room."""
-        count = len(columns["keys"])
-        with self._lock:
-            if self._used != start or start + count > self._rows:
-                return False
-            self._used = start + count
-        for name, column in columns.items():
-            self._buffers[name][start : start + count] = column
-        return True
-
-    def views(self, rows: int) -> dict[str, NDArray[Any]]:
-        """The first `rows` of each column, read-only."""
-        views = {name: buffer[:rows] for name, buffer in self._buffers.items()}
-        for view in views.values():
-            view.flags.writeable = False
-        return views
+    emptied: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +109,7 @@ class Snapshot:
     hotlists: tuple[Hotlist, ...]
     counts: NDArray[np.int64]
     removed: NDArray[np.int64]
-    _room: _Room
+    _rooms: _Rooms
 
     def __len__(self) -> int:
         return len(self.keys) - len(self.removed)
@@ -169,25 +145,37 @@ class Snapshot:
     @classmethod
     def join(cls, version: int, lists: Sequence[tuple[Hotlist, Columns]]) -> Snapshot:
         """Put lists that are columns already together into one snapshot."""
-        rows = sum(len(columns) for _, columns in lists)
-        room = _Room(rows + rows // 64 + _SPARE_ROWS)
-        pool = Texts.of([])
-        at = 0
-        for row, (_, columns) in enumerate(lists):
-            pool, reason = _pooled(pool, columns.reasons)
-            room.append(at, _as_rows(columns, row, reason))
-            at += len(columns)
-        views = room.views(rows)
-        reasons = Texts(views.pop("reason"), pool.arena, pool.offsets)
-        hotlists = tuple(hotlist for hotlist, _ in lists)
+        texts = [columns.reasons for _, columns in lists]
+        rooms = (
+            Room(_KINDS, sum(len(each) for each in texts)),
+            Room({"arena": np.uint8}, sum(len(each.arena) for each in texts)),
+            Room({"offsets": np.int64}, sum(len(each.offsets) for each in texts)),
+        )
+        rooms[2].append(0, {"offsets": np.zeros(1, np.int64)})
+        empty = cls._of(version, (), _NO_ROWS, (0, 0, 1), rooms, _NO_ROWS)
+        return empty.changed(version, lists, _NO_ROWS)
+
+    @classmethod
+    def _of(
+        cls,
+        version: int,
+        hotlists: Sequence[Hotlist],
+        counts: NDArray[np.int64],
+        used: tuple[int, int, int],
+        rooms: _Rooms,
+        removed: NDArray[np.int64],
+    ) -> Snapshot:
+        """Make a snapshot of the first rows, bytes and ends that rooms hold."""
+        views, arena, offsets = (room.views(count) for room, count in zip(rooms, used, strict=True))
+        reasons = Texts(views.pop("reason"), arena["arena"], offsets["offsets"])
         return cls(
             version=version,
             **views,
             reasons=reasons,
-            hotlists=hotlists,
-            counts=np.array([len(columns) for _, columns in lists], np.int64),
-            removed=_NO_ROWS,
-            _room=room,
+            hotlists=tuple(hotlists),
+            counts=counts,
+            removed=removed,
+            _rooms=rooms,
         )
 
     def changed(
@@ -199,35 +187,26 @@ class Snapshot:
         """
         hotlists, counts = list(self.hotlists), self.counts.tolist()
         names = {hotlist.name: row for row, hotlist in enumerate(hotlists)}
-        reasons, room, rows = self.reasons, self._room, len(self.keys)
+        rooms = self._rooms
+        rows, arena, offsets = len(self.keys), len(self.reasons.arena), len(self.reasons.offsets)
         for hotlist, columns in added:
             row = names.setdefault(hotlist.name, len(hotlists))
             hotlists[row : row + 1] = [hotlist]
             counts[row : row + 1] = [sum(counts[row : row + 1]) + len(columns)]
-            pool, reason = _pooled(reasons, columns.reasons)
-            written = _as_rows(columns, row, reason)
-            if not room.append(rows, written):
-                room = self._roomier(room, rows, len(columns))
-                room.append(rows, written)
-            rows += len(columns)
-            reasons = Texts(reasons.which, pool.arena, pool.offsets)
-        views = room.views(rows)
-        gone = np.setdiff1d(removed_rows, self.removed)
-        return Snapshot(
-            version=version,
-            reasons=Texts(views.pop("reason"), reasons.arena, reasons.offsets),
-            **views,
-            hotlists=tuple(hotlists),
-            counts=np.array(counts, np.int64) - np.bincount(self.list_row[gone], minlength=len(counts)),
-            removed=np.union1d(self.removed, removed_rows).astype(np.int64),
-            _room=room,
-        )
-
-    @staticmethod
-    def _roomier(room: _Room, rows: int, more: int) -> _Room:
-        larger = _Room(rows + more + rows // 16 + _SPARE_ROWS)
-        larger.append(0, room.views(rows))
-        return larger
+            texts = columns.reasons
+            written = _as_rows(columns, row, texts.which + np.uint32(offsets - 1))
+            rooms = (
+                rooms[0].with_appended(rows, written),
+                rooms[1].with_appended(arena, {"arena": texts.arena}),
+                rooms[2].with_appended(offsets, {"offsets": texts.offsets[1:] + arena}),
+            )
+            rows, arena, offsets = rows + len(texts), arena + len(texts.arena), offsets + len(texts.offsets) - 1
+        left, removed = np.array(counts, np.int64), self.removed
+        if len(removed_rows):
+            gone = np.setdiff1d(removed_rows, removed)
+            left -= np.bincount(self.list_row[gone], minlength=len(left))
+            removed = np.union1d(removed, gone).astype(np.int64)
+        return Snapshot._of(version, hotlists, left, (rows, arena, offsets), rooms, removed)
 
     def lists(self) -> list[tuple[Hotlist, Columns]]:
         """Take the snapshot apart again: each list with its entries, without the rows that were removed."""
@@ -245,7 +224,8 @@ class Snapshot:
         if alive.all() and len(self.hotlists) == 1:
             return [(self.hotlists[0], every)]
         return [
-            (hotlist, every.chosen(alive & (self.list_row == row))) for row, hotlist in enumerate(self.hotlists)
+            (hotlist, every.chosen(alive & (self.list_row == row)).lean())
+            for row, hotlist in enumerate(self.hotlists)
         ]
 
     def compacted(self) -> Snapshot:
@@ -303,14 +283,6 @@ def is_pattern(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
     ones = sum(1 << (6 * slot + 1) for slot in range(alphabet.SLOTS))
     found: NDArray[np.bool_] = (upper & np.uint64(ones)) != 0
     return found
-
-
-def _pooled(pool: Texts, more: Texts) -> tuple[Texts, NDArray[np.uint32]]:
-    """Put the distinct texts of `more` behind those of `pool`; return the pool and the numbers in it."""
-    base = len(pool.offsets) - 1
-    arena = np.concatenate([pool.arena, more.arena])
-    offsets = np.concatenate([pool.offsets, more.offsets[1:] + pool.offsets[-1]])
-    return Texts(pool.which, arena, offsets), more.which + np.uint32(base)
 
 
 class SnapshotHolder:

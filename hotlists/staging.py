@@ -13,7 +13,6 @@ from typing import BinaryIO, Final
 from hotlists import previews
 from hotlists.columns import Columns
 from hotlists.compare import joined, only, without
-from hotlists.deskstore import STAGED_EXPIRY_S, ConflictingError
 from hotlists.entry import Handling, Hotlist
 from hotlists.ledger import Ledger, redis_needed
 from hotlists.notes import Count, Kept, Notes
@@ -24,7 +23,7 @@ from hotlists.previews import Lookback
 from hotlists.problems import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from hotlists.reading import Reader
 from hotlists.shapes import Kind, NoteShape, Preview, Published
-from hotlists.store import HotlistError
+from hotlists.store import STAGED_EXPIRY_S, ConflictingError, HotlistError
 from hotlists.versions import Staged
 
 _USE: Final[dict[Kind, Use]] = {"full": Use.REPLACEMENT, "delta": Use.DELTA}

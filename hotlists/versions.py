@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from hotlists.entry import Hotlist, HotlistEntry
 
@@ -12,11 +15,7 @@ Kind = Literal["full", "delta"]
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """An upload that is whole in Redis, and that nobody is matched against.
-
-    The counts are against the version that was live when it was staged, `based_on`: what publishing would change
-    if nothing else is published before. An entry is a plate in a country; rows that name it twice count once.
-    """
+    """An upload that is whole in Redis, and that nobody is matched against."""
 
     number: int
     kind: Kind
@@ -26,12 +25,6 @@ class Staged:
     """Hex digest of the upload as it is stored."""
     based_on: int
     """Number of the version that was live; 0 when none was. Publish with it as `expected_live`."""
-    added: int
-    removed: int
-    changed: int
-    """Entries that are in both and differ in reason, priority, handling or validity."""
-    live_rows: int
-    """Rows of the version that was live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +62,49 @@ class Listing:
     """The first version, of those that can be told, that held the entry as it is now."""
     since_ns: int
     """When that version was first published; 0 where unknown."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Which version of a list somebody holds."""
+
+    number: int = 0
+    id: str = ""
+    """Identity of the version: its number means nothing on a Redis that began anew."""
+    stamp: int = 0
+    """Snapshot version of the list's last change that is followed."""
+    epoch: str = ""
+    """Identity of the Redis's data that it came from."""
+    published_ns: int = 0
+    """When the version was first published; 0 where unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListState:
+    """One list as Redis has it."""
+
+    hotlist: Hotlist | None
+    """None: its metadata is missing, or cannot be read."""
+    mark: Mark
+    """The live version; its number is 0 when nothing is live."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """Everything that workers follow, at one moment."""
+
+    version: int
+    epoch: str
+    """Identity of this Redis's data; another one after it lost everything. Empty: it holds nothing."""
+    lists: Mapping[str, ListState]
+    """Each list that is live, or was."""
+
+
+class WorkerReport(msgspec.Struct, frozen=True):
+    """What a match worker holds: its heartbeat."""
+
+    version: int
+    """Snapshot version: everything that was published up to it is matched."""
+    behind: tuple[str, ...] = ()
+    """Lists of which the live version cannot be loaded: an earlier one is matched, or none."""
+    lost: tuple[str, ...] = ()
+    """Lists that it goes on with although Redis no longer has them."""

@@ -62,6 +62,13 @@ LATE = Counter("lik_late_total", "Messages over their latency budget.", ["span"]
 BATCH = Histogram("lik_batch_size", "Messages taken at once.", ["stage"], buckets=(1, 4, 16, 64, 256, 1024, 4096))
 SNAPSHOT_VERSION = Gauge("lik_snapshot_version", "Version of the snapshot that is matched against.")
 SNAPSHOT_AGE = Gauge("lik_snapshot_checked_seconds", "Unix time when the snapshot last agreed with Redis.")
+REDIS_ANSWERS = Gauge("lik_redis_answers", "1 while the Redis of the hotlists answers this worker.")
+LISTS = Gauge("lik_lists", "Hotlists of this worker, by how they stand.", ["state"])
+LIST_OVERDUE_S = Gauge(
+    "lik_list_overdue_seconds",
+    "How far a hotlist is past its maximum age; 0 while it is not. By a code that names the list to nobody.",
+    ["list"],
+)
 RIR_WAITING = Gauge("lik_rir_waiting", "Versions of information reports that have yet to leave.")
 RIR_OLDEST_S = Gauge("lik_rir_oldest_seconds", "How long the oldest of them has waited; 0 where there is none.")
 CAMERA_NOTICES = Gauge("lik_camera_notices", "1 while this is wrong with a camera.", ["camera", "kind"])

@@ -25,6 +25,9 @@ with a prior of their own in a table of their own: what is worth a look there is
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotlists.snapshot import Snapshot
-from pipeline.match import kernels
+from pipeline.match import kernels, placing
 from pipeline.match.patterns import PatternTable
 from pipeline.match.posterior import Candidates, Scores
 from pipeline.match.weighing import PATTERN
@@ -86,8 +89,8 @@ class Segment:
     patterns: PatternTable
 
     @classmethod
-    def of(cls, snapshot: Snapshot, first_row: int, lists: NDArray[np.int64]) -> Segment:
-        """Build from the entries of some lists, from row `first_row` of `snapshot` on."""
+    def of(cls, snapshot: Snapshot, first_row: int, lists: NDArray[np.int64], *, threads: int = 1) -> Segment:
+        """Build from the rows of some lists, from `first_row` on; `threads` share the buckets."""
         keys, is_pattern = snapshot.keys[first_row:], snapshot.is_pattern[first_row:]
         skip, count = is_pattern, len(keys)
         if len(lists) < len(snapshot.hotlists):
@@ -100,11 +103,15 @@ class Segment:
         bits = max(4, int(np.ceil(np.log2(max(1, count) * 8 / _ITEMS_PER_BUCKET))))
         shift = np.uint64(64 - bits)
         starts = np.zeros((1 << bits) + 1, np.uint32)
-        kernels.count_items(keys, skip, shift, starts)
+        _in_parts(1 << bits, threads, lambda part: placing.count_items(keys, skip, shift, part, starts))
         np.cumsum(starts, out=starts)
         tags = np.zeros(int(starts[-1]) + 1, np.uint16)
         rows = np.zeros(int(starts[-1]) + 1, np.uint32)
-        kernels.place_items(keys, skip, shift, starts, tags, rows)
+        _in_parts(
+            1 << bits,
+            threads,
+            lambda part: placing.place_items(keys, skip, shift, part, starts, tags, rows),
+        )
         wild = np.flatnonzero(is_pattern)
         patterns = PatternTable.of(keys[wild], wild + first_row)
         return cls(first_row, lists, keys, shift, starts, tags, rows, _marked(keys, skip, count), patterns)
@@ -123,12 +130,22 @@ def _marks_shift(marks: NDArray[np.uint64]) -> np.uint64:
     return np.uint64(64 - (64 * len(marks) - 1).bit_length())
 
 
-def _segments(snapshot: Snapshot, first_row: int) -> tuple[Segment, ...]:
+def segments_of(snapshot: Snapshot, first_row: int = 0, *, threads: int = 1) -> tuple[Segment, ...]:
     """Build from all rows from `first_row` on: the lists with a prior of their own, and all others."""
     own = np.array([each.prior is not None for each in snapshot.hotlists], np.bool_)
     others = np.flatnonzero(~own)
     parts = [others, np.flatnonzero(own)] if own.any() and len(others) else [np.arange(len(own))]
-    return tuple(Segment.of(snapshot, first_row, lists) for lists in parts)
+    return tuple(Segment.of(snapshot, first_row, lists, threads=threads) for lists in parts)
+
+
+def _in_parts(count: int, threads: int, work: Callable[[tuple[int, int]], None]) -> None:
+    """Do work on each part of a range, each in a thread of its own."""
+    edges = [count * number // threads for number in range(threads + 1)]
+    if threads == 1:
+        work((0, count))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, itertools.pairwise(edges)))
 
 
 class Index:
@@ -143,9 +160,9 @@ class Index:
     """
 
     def __init__(self, snapshot: Snapshot, base: tuple[Segment, ...] = ()) -> None:
-        self.base = base or _segments(snapshot, 0)
+        self.base = base or segments_of(snapshot)
         end = len(self.base[0].keys)
-        side = _segments(snapshot, end) if end < len(snapshot.keys) else ()
+        side = segments_of(snapshot, end) if end < len(snapshot.keys) else ()
         self.side_rows = len(snapshot.keys) - end
         """How many entries are not in the base."""
         self._segments = (*self.base, *side)
@@ -202,9 +219,7 @@ class Index:
         )
         if above is not None:
             joined = self._with_twins(joined, above[self._list_row[joined.entry_row]] < max(raised))
-        if len(self._removed):
-            joined = joined.chosen(~np.isin(joined.entry_row, self._removed))
-        return joined
+        return joined.chosen(~self._gone(joined.entry_row)) if len(self._removed) else joined
 
     def _with_twins(self, found: Candidates, low: NDArray[np.bool_]) -> Candidates:
         """Add what a higher floor left out of texts that a lower one let in: they are one vehicle."""
@@ -231,6 +246,14 @@ class Index:
             np.concatenate([one.ratio for one in both]),
         ).chosen(new)
 
+    def _gone(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which rows a delta took out; they are sorted, and may be many."""
+        if not len(self._removed):
+            return np.zeros(len(rows), np.bool_)
+        place = np.minimum(np.searchsorted(self._removed, rows), len(self._removed) - 1)
+        gone: NDArray[np.bool_] = self._removed[place] == rows
+        return gone
+
     def _exactly(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Find the entries of plates: rows of `keys`, and entry rows, removed ones too."""
         nothing = np.zeros((len(keys), alphabet.SLOTS), np.int32)
@@ -252,7 +275,7 @@ class Index:
             asked.append(which)
             rows.append(wild[pattern])
         every = np.concatenate(rows)
-        alive = ~np.isin(every, self._removed)
+        alive = ~self._gone(every)
         return np.concatenate(asked)[alive], every[alive]
 
 

@@ -110,46 +110,6 @@ def tag_of(mixed: np.uint64, slot: int, code: np.uint64) -> np.uint16:
 
 
 @compiled
-def count_items(
-    keys: NDArray[np.uint64], skip: NDArray[np.bool_], shift: np.uint64, counts: NDArray[np.uint32]
-) -> None:
-    """Count how many items fall in each bucket: a plate and each of its deletions."""
-    for row in range(len(keys)):
-        key = keys[row]
-        if skip[row] or key == _U0:
-            continue
-        counts[hashed(key) >> shift] += np.uint32(1)
-        for slot in range(length_of(key)):
-            counts[hashed(without(key, slot)) >> shift] += np.uint32(1)
-
-
-@compiled
-def place_items(
-    keys: NDArray[np.uint64],
-    skip: NDArray[np.bool_],
-    shift: np.uint64,
-    ends: NDArray[np.uint32],
-    tags: NDArray[np.uint16],
-    rows: NDArray[np.uint32],
-) -> None:
-    """Write every item into its bucket; `ends` are the buckets' ends and become their starts."""
-    for back in range(len(keys)):
-        row = len(keys) - 1 - back
-        key = keys[row]
-        if skip[row] or key == _U0:
-            continue
-        for step in range(length_of(key) + 1):
-            slot = step - 1 if step else WHOLE
-            mixed = hashed(without(key, slot)) if step else hashed(key)
-            code = character(key, slot) if step else _U0
-            bucket = mixed >> shift
-            ends[bucket] -= np.uint32(1)
-            place = ends[bucket]
-            tags[place] = tag_of(mixed, slot, code)
-            rows[place] = np.uint32(row)
-
-
-@compiled
 def plan_probes(
     keys: NDArray[np.uint64],
     shift: np.uint64,

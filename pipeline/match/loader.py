@@ -13,10 +13,11 @@ from typing import Any, Final, Self
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
-from hotlists import snapshot as snapshots
-from hotlists.snapshot import Snapshot
+from hotlists.journal import Change, SnapshotCopy
 from hotlists.store import HotlistStore
 from pipeline import telemetry
+from pipeline.match import standing
+from pipeline.match.following import Follower
 from pipeline.match.matcher import Matcher
 from pipeline.settings import Settings
 from pipeline.tasks import end_tasks
@@ -25,32 +26,35 @@ log = logging.getLogger(__name__)
 
 CHECK_S: Final = 1.0
 """A missed change is healed, and a heartbeat given, this often."""
-LOST: Final = "Redis has lost hotlists that were live; publish them again"
+LOST: Final = "Redis has lost hotlists that were live; publish or archive each of them again"
 COPY_RETRY_S: Final = 10.0
 """A copy that could not be written is tried again after this long."""
+JOURNAL_BYTES: Final = 64 * 1_048_576
+JOURNAL_CHANGES: Final = 2000
+"""With more of either, the copy on disk is written anew: a start reads what changed one by one."""
 
 
 class SnapshotLoader:
     """Holds the `matcher` of the newest snapshot; use it as an async context manager.
 
     On entering: the copy on disk, and then what Redis has, where that is newer. Where there is no copy and Redis
-    does not answer, it is not `known` what is listed, and the log says so. From then on, a new one is built beside
-    the old one in a thread and put in place with one assignment. Never an older one: a Redis that has lost its
-    lists must not take them from the worker too.
+    does not answer, it is not `known` what is listed, and the log says so. From then on, changes are followed
+    (`pipeline.match.following`), and put in place with one assignment.
     """
 
     def __init__(self, settings: Settings, worker_id: str) -> None:
         # The time-outs keep a Redis that hangs from looking like one that has nothing new.
         self._redis = aioredis.from_url(settings.redis_url, socket_timeout=5.0, socket_connect_timeout=2.0)
         self._store = HotlistStore(self._redis)
-        self._copy = settings.state_dir / "snapshot.bin"
+        self._copy = SnapshotCopy(settings.state_dir)
+        self._journalled = 0
         self._worker_id = worker_id
         self._wake = asyncio.Event()
         self._unsaved = asyncio.Event()
         self._known = asyncio.Event()
         self._trouble = ""
         self._tasks: list[asyncio.Task[None]] = []
-        self.matcher = Matcher(Snapshot.empty())
+        self._follower = Follower(self._store, self._wake.set)
 
     async def __aenter__(self) -> Self:
         await self._load_copy()
@@ -68,7 +72,13 @@ class SnapshotLoader:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await end_tasks(self._tasks)
+        await self._follower.close()
         await self._redis.aclose()
+
+    @property
+    def matcher(self) -> Matcher:
+        """What reads are matched by."""
+        return self._follower.matcher
 
     async def known(self, stop: asyncio.Event) -> None:
         """Wait until a snapshot is loaded, or Redis has said that nothing is listed; or until `stop`."""
@@ -77,58 +87,61 @@ class SnapshotLoader:
         for end in ends:
             end.cancel()
 
-    @property
-    def _held(self) -> int:
-        return self.matcher.snapshot.version
-
     async def _load_copy(self) -> None:
         try:
-            snapshot = await asyncio.to_thread(snapshots.load, self._copy)
-            await self._place(snapshot)
+            snapshot, marks, changes = await asyncio.to_thread(self._copy.load)
+            await self._follower.begin(snapshot, marks, changes)
         except FileNotFoundError:
-            log.info("no copy of the snapshot in %s yet", self._copy)
+            log.info("no copy of the snapshot in %s yet", self._copy.path)
         except Exception as error:  # Damaged, unreadable, or of another release.
             log.error("the copy of the snapshot on disk is refused: %s", error)
+        else:
+            self._journalled = len(changes)
+            self._known.set()
+            self._tell()
 
     async def _refresh(self) -> None:
-        """Put in place what is live, if it is newer than what is held; say what keeps it from that, once."""
+        """Hold what is live, as far as it can be had; say what keeps it from that, once."""
         try:
-            trouble = await self._follow()
+            await self._follower.follow()
         except (RedisError, OSError) as error:
-            trouble = f"Redis is away ({type(error).__name__})"
+            telemetry.REDIS_ANSWERS.set(0)
+            self._say(f"Redis is away ({type(error).__name__})")
         except Exception as error:
-            # A damaged list must not end the loop that will fetch its repair.
-            trouble = f"the snapshot cannot be loaded ({type(error).__name__}: {error})"
-        if trouble != self._trouble:
-            self._trouble = trouble
-            if not trouble:
-                log.info("the snapshot agrees with Redis again")
-            elif self._held:
-                log.error("%s; matching goes on with snapshot %d", trouble, self._held)
-            else:
-                log.error("%s; reads wait in Kafka until that is over", trouble)
+            # Whatever it is must not end the loop that will fetch its repair.
+            log.exception("the snapshot cannot be followed")
+            self._say(f"the snapshot cannot be loaded ({type(error).__name__}: {error})")
+        else:
+            telemetry.REDIS_ANSWERS.set(1)
+            telemetry.SNAPSHOT_AGE.set(time.time())
+            follower = self._follower
+            if follower.marks or not follower.behind:
+                self._known.set()
+            lost = f"{LOST}: {', '.join(follower.lost)}" if follower.lost else ""
+            behind = f"not as they are live: {', '.join(follower.behind)}" if follower.behind else ""
+            self._say("; ".join(filter(None, (lost, behind))))
+        self._tell()
 
-    async def _follow(self) -> str:
-        """Load and put in place what is newer; return what is wrong, or the empty string."""
-        version = await self._store.live_version()
-        if version < self._held:
-            return LOST
-        if version > self._held:
-            snapshot = await self._store.load_snapshot()
-            if snapshot.version <= self._held:
-                return LOST
-            await self._place(snapshot)
-            self._unsaved.set()
-            await self._store.report_worker(self._worker_id, self._held)
-        self._known.set()
-        telemetry.SNAPSHOT_AGE.set(time.time())
-        return ""
+    def _say(self, trouble: str) -> None:
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if not trouble:
+            log.info("the snapshot agrees with Redis again")
+        elif self._known.is_set():
+            log.error("%s; matching goes on with snapshot %d", trouble, self._follower.version)
+        else:
+            log.error("%s; reads wait in Kafka until that is over", trouble)
 
-    async def _place(self, snapshot: Snapshot) -> None:
-        self.matcher = await asyncio.to_thread(Matcher.aside, snapshot)
-        self._known.set()
+    def _tell(self) -> None:
+        """Show what is held in the metrics, and have it written to disk."""
+        follower, snapshot = self._follower, self.matcher.snapshot
+        if telemetry.SNAPSHOT_VERSION._value.get() != snapshot.version:
+            log.info("snapshot %d: %d entries", snapshot.version, len(snapshot))
         telemetry.SNAPSHOT_VERSION.set(snapshot.version)
-        log.info("snapshot %d: %d entries", snapshot.version, len(snapshot))
+        standing.show(snapshot.hotlists, follower.marks, tuple(follower.behind), follower.lost)
+        if follower.changes or follower.rebuilt:
+            self._unsaved.set()
 
     async def _keep_current(self) -> None:
         while True:
@@ -136,7 +149,10 @@ class SnapshotLoader:
                 async with asyncio.timeout(CHECK_S):
                     await self._wake.wait()
             self._wake.clear()
+            version = self._follower.version
             await self._refresh()
+            if version != self._follower.version:
+                await self._report()
 
     async def _listen(self) -> None:
         while True:
@@ -148,18 +164,44 @@ class SnapshotLoader:
     async def _beat(self) -> None:
         """Say each second what is held, also while a new snapshot takes its time to load."""
         while True:
-            with contextlib.suppress(RedisError, OSError):
-                await self._store.report_worker(self._worker_id, self._held)
+            await self._report()
             await asyncio.sleep(CHECK_S)
 
+    async def _report(self) -> None:
+        follower = self._follower
+        with contextlib.suppress(RedisError, OSError):
+            await self._store.report_worker(
+                self._worker_id, follower.version, behind=tuple(follower.behind), lost=follower.lost
+            )
+
     async def _write_copies(self) -> None:
-        """Write each snapshot to disk, beside the loop that must be free for the next change."""
+        """Write what changed to disk, beside the loop that must be free for the next change."""
         while True:
             await self._unsaved.wait()
             self._unsaved.clear()
+            follower = self._follower
+            changes, follower.changes = follower.changes, []
+            rebuilt, follower.rebuilt = follower.rebuilt, False
+            self._journalled += len(changes)
+            full = self._journalled > JOURNAL_CHANGES or self._copy.journal_bytes > JOURNAL_BYTES
             try:
-                await asyncio.to_thread(snapshots.save, self.matcher.snapshot, self._copy)
+                if rebuilt or full:
+                    await self._save()
+                else:
+                    await self._append(changes)
             except Exception as error:
-                log.error("%s cannot be written (%s): a restart without Redis would miss lists", self._copy, error)
+                log.error(
+                    "%s cannot be written (%s): a restart without Redis would miss lists", self._copy.path, error
+                )
                 await asyncio.sleep(COPY_RETRY_S)
+                follower.rebuilt = True
                 self._unsaved.set()
+
+    async def _append(self, changes: list[Change]) -> None:
+        for change in changes:
+            await asyncio.to_thread(self._copy.append, change)
+
+    async def _save(self) -> None:
+        follower = self._follower
+        follower.changes, self._journalled = [], 0
+        await asyncio.to_thread(self._copy.save, follower.matcher.snapshot, dict(follower.marks))

@@ -146,6 +146,8 @@ class Matcher:
             same = self.snapshot.country[entry_row] == countries[asked]
             same &= self.snapshot.list_row[entry_row] == names.get(name, len(names))
             rows.append(entry_row[same])
+        emptied = (names.get(name, len(names)) for name in delta.emptied)
+        rows.extend(np.flatnonzero(self.snapshot.list_row == row) for row in emptied)
         snapshot = self.snapshot.changed(delta.version, delta.added, np.concatenate(rows))
         index = Index(snapshot, self.index.base)
         return Matcher(snapshot, self._scoring, substitutions=self._substitutions, index=index)

@@ -17,6 +17,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from console import stream
 from pipeline import telemetry
 from pipeline.alerts.camera_book import NoticeKind
+from pipeline.match import standing
 from pipeline.model import RejectReason
 from pipeline.supervisor import WORKERS
 from pipeline.telemetry import SPANS
@@ -89,6 +90,7 @@ def test_a_rule_asks_for_labels_and_values_that_exist(rule: dict[str, Any]) -> N
         "span": set(SPANS),
         "stage": stages(),
         "kind": {kind.value for kind in NoticeKind},
+        "state": set(standing.STATES),
         "outcome": outcomes(),
     }
     for metric, label, values in matchers(rule):
@@ -120,7 +122,7 @@ def stages() -> set[str]:
 def test_what_every_process_shows_is_asked_of_the_match_worker_alone(rule: dict[str, Any]) -> None:
     """Every process that imports the metrics shows the snapshot's at 0, and would seem to hold none."""
     for selector in selectors(promql.parse(rule["expr"])):
-        if selector.name.startswith("lik_snapshot"):
+        if selector.name.startswith(("lik_snapshot", "lik_list", "lik_redis")):
             given = {matcher.name: matcher.value for matcher in selector.matchers.matchers}
             assert given["job"] == "match"
 
@@ -138,7 +140,16 @@ def test_there_is_a_rule_for_each_worker_that_may_be_down() -> None:
 
 @pytest.mark.parametrize(
     "metric",
-    ["lik_late_total", "lik_rejects_total", "lik_snapshot_checked_seconds", "lik_snapshot_version", "up"],
+    [
+        "lik_late_total",
+        "lik_list_overdue_seconds",
+        "lik_lists",
+        "lik_redis_answers",
+        "lik_rejects_total",
+        "lik_snapshot_checked_seconds",
+        "lik_snapshot_version",
+        "up",
+    ],
 )
 def test_what_must_not_go_unseen_has_a_rule(metric: str) -> None:
     assert any(metric in rule["expr"] for rule in RULES)

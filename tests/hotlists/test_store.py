@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import redis.asyncio as aioredis
 
+from hotlists import parts
 from hotlists import store as storing
 from hotlists.entry import Category, Handling, Hotlist, HotlistEntry, Priority
-from hotlists.snapshot import UNSTATED, Columns, Snapshot
+from hotlists.snapshot import UNSTATED, Snapshot
 from hotlists.store import HotlistError, HotlistStore
 from tests.conftest import until
 from tests.hotlists.conftest import gone, listed, plates_of, publish
@@ -104,7 +105,7 @@ async def test_an_empty_version_empties_the_list(store: HotlistStore) -> None:
 async def test_a_version_of_many_chunks_is_whole(
     store: HotlistStore, client: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storing, "CHUNK_BYTES", 50)
+    monkeypatch.setattr(parts, "CHUNK_BYTES", 50)
     await store.create(STOLEN)
     plates = [f"1ABC{number:03}" for number in range(500)]
     await publish(store, "gestolen", listed(*plates))
@@ -234,8 +235,6 @@ async def test_workers_are_known_while_they_live(
 
 
 def test_a_version_holds_what_its_entries_state_and_no_more() -> None:
-    packed = Columns.from_bytes(
-        storing._packed("x", [*listed("1ABC123"), *listed("2DEF456", priority=Priority.LOW)])
-    )
+    packed = storing._packed("x", [*listed("1ABC123"), *listed("2DEF456", priority=Priority.LOW)])
     assert packed.priority.tolist() == [UNSTATED, Priority.LOW.rank]
     assert packed.covert.tolist() == [False, False]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis.asyncio as aioredis
 
+from hotlists import parts
 from hotlists import store as storing
 from hotlists.entry import Handling, Hotlist
 from hotlists.store import HotlistError, HotlistStore
@@ -25,7 +26,7 @@ async def test_a_reader_never_sees_a_part_or_a_mix(
     redis_url: str, store: HotlistStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each generation goes to list a and then to list b; readers find whole lists, b at most one behind."""
-    monkeypatch.setattr(storing, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(parts, "CHUNK_BYTES", 64)
     for name in ("a", "b"):
         await store.create(Hotlist(name=name))
         await publish(store, name, listed("1ABC123", reason="0"))
@@ -92,11 +93,11 @@ async def test_a_publication_that_dies_half_way_is_never_seen_and_cleans_up_afte
 ) -> None:
     await store.create(STOLEN)
     version = await publish(store, "gestolen", listed("1ABC123"))
-    monkeypatch.setattr(storing, "CHUNK_BYTES", 50)
+    monkeypatch.setattr(parts, "CHUNK_BYTES", 50)
     with pytest.raises(ConnectionResetError):
         await publish(HotlistStore(Dying(client, 3)), "gestolen", listed("2DEF456", "3GHI789"))  # type: ignore[arg-type]
     assert await client.llen("lik:hotlist:gestolen:v2") == 3
-    assert 0 < await client.ttl("lik:hotlist:gestolen:v2") <= storing.UNFINISHED_EXPIRY_S
+    assert 0 < await client.ttl("lik:hotlist:gestolen:v2") <= parts.UNFINISHED_EXPIRY_S
     assert await store.live_version() == version
     assert await store.versions("gestolen") == [1]
     assert plates_of(await store.load_snapshot()) == ["1ABC123"]
@@ -109,8 +110,8 @@ async def test_a_publication_that_dies_half_way_is_never_seen_and_cleans_up_afte
 async def test_what_died_half_way_expires(
     store: HotlistStore, client: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storing, "CHUNK_BYTES", 50)
-    monkeypatch.setattr(storing, "UNFINISHED_EXPIRY_S", 1)
+    monkeypatch.setattr(parts, "CHUNK_BYTES", 50)
+    monkeypatch.setattr(parts, "UNFINISHED_EXPIRY_S", 1)
     await store.create(STOLEN)
     with pytest.raises(ConnectionResetError):
         await publish(HotlistStore(Dying(client, 2)), "gestolen", listed("2DEF456"))  # type: ignore[arg-type]
@@ -123,7 +124,7 @@ async def test_a_publication_that_lost_its_chunks_changes_nothing(
     """As when Redis starts anew, or a publication hangs for so long that its chunks expired."""
     await store.create(STOLEN)
     version = await publish(store, "gestolen", listed("1ABC123"))
-    monkeypatch.setattr(storing, "CHUNK_BYTES", 50)
+    monkeypatch.setattr(parts, "CHUNK_BYTES", 50)
 
     class Forgetful(Dying):
         def pipeline(self, **options: Any) -> Any:
@@ -131,7 +132,7 @@ async def test_a_publication_that_lost_its_chunks_changes_nothing(
             pipe = self._client.pipeline(**options)
             return pipe.delete("lik:hotlist:gestolen:v2") if self._left == 0 else pipe
 
-    with pytest.raises(HotlistError, match="lost a part of the upload to 'gestolen'; the live version stays"):
+    with pytest.raises(HotlistError, match="Redis lost a part of the upload to it; the live version stays"):
         await publish(HotlistStore(Forgetful(client, 3)), "gestolen", listed("2DEF456"))  # type: ignore[arg-type]
     assert await store.live_version() == version
     assert plates_of(await store.load_snapshot()) == ["1ABC123"]
@@ -143,11 +144,11 @@ class Racing:
     def __init__(self, client: aioredis.Redis, happens: Callable[[], Any]) -> None:
         self._client, self._happens, self.reads = client, happens, 0
 
-    async def lrange(self, *arguments: Any) -> Any:
+    async def lindex(self, *arguments: Any) -> Any:
         self.reads += 1
         if self.reads == 1:
             await self._happens()
-        return await self._client.lrange(*arguments)
+        return await self._client.lindex(*arguments)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -254,12 +255,15 @@ async def test_whoever_looks_after_each_yield_misses_nothing(
 
 async def test_the_change_stream_says_who_and_why(store: HotlistStore, client: aioredis.Redis) -> None:
     await store.create(STOLEN)
-    await store.publish("gestolen", listed("1ABC123"), by="jan", why="nieuwe lijst van é")
+    version = await store.publish("gestolen", listed("1ABC123"), by="jan", why="nieuwe lijst van é")
     ((_, change),) = await client.xrevrange("lik:hotlists:changes", count=1)
     assert {key.decode(): value.decode() for key, value in change.items()} == {
         "list": "gestolen",
         "what": "published",
         "number": "1",
+        "from": "0",
+        "version": str(version),
+        "kind": "full",
         "by": "jan",
         "why": "nieuwe lijst van é",
     }

@@ -13,12 +13,14 @@ import redis.asyncio as aioredis
 
 from hotlists import snapshot as snapshots
 from hotlists.entry import Handling, Hotlist, HotlistEntry
+from hotlists.journal import SnapshotCopy
 from hotlists.store import HotlistStore
 from pipeline import telemetry
 from pipeline.embedded import EmbeddedRedis, free_port
 from pipeline.match import loader as loading
 from pipeline.match.loader import SnapshotLoader
 from pipeline.settings import Settings
+from plates import alphabet
 from tests.conftest import MakeSettings, until
 
 STOLEN = Hotlist(name="gestolen")
@@ -46,7 +48,7 @@ async def publish(url: str, *plates: str) -> int:
 
 def plates_of(loader: SnapshotLoader) -> list[str]:
     snapshot = loader.matcher.snapshot
-    return [snapshot.plate(row) for row in range(len(snapshot))]
+    return [snapshot.plate(row) for row in range(len(snapshot.keys)) if row not in snapshot.removed]
 
 
 def version_of(loader: SnapshotLoader) -> int:
@@ -58,9 +60,10 @@ def copy_of(settings: Settings) -> Path:
 
 
 def copied_version(settings: Settings) -> int:
-    """Version of the copy on disk; 0 where there is none, or a damaged one."""
+    """Version of the copy on disk with its journal; 0 where there is none, or a damaged one."""
     with contextlib.suppress(FileNotFoundError, snapshots.SnapshotFileError):
-        return snapshots.load(copy_of(settings)).version
+        snapshot, _, changes = SnapshotCopy(settings.state_dir).load()
+        return changes[-1].delta.version if changes else snapshot.version
     return 0
 
 
@@ -133,14 +136,14 @@ async def test_heartbeats_go_on_while_a_snapshot_loads(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loads, go_on = asyncio.Event(), asyncio.Event()
-    load_snapshot = HotlistStore.load_snapshot
+    read = HotlistStore.read
 
-    async def slow(self: HotlistStore) -> snapshots.Snapshot:
+    async def slow(self: HotlistStore, name: str, number: int) -> snapshots.Columns:
         loads.set()
         await go_on.wait()
-        return await load_snapshot(self)
+        return await read(self, name, number)
 
-    monkeypatch.setattr(HotlistStore, "load_snapshot", slow)
+    monkeypatch.setattr(HotlistStore, "read", slow)
     monkeypatch.setattr(loading, "CHECK_S", 0.05)
     async with store_on(settings.redis_url) as store, SnapshotLoader(settings, "host-1") as loader:
         version = await publish(settings.redis_url, "1ABC123")
@@ -158,14 +161,14 @@ async def test_a_damaged_list_stops_nothing_and_its_repair_is_followed(
     monkeypatch.setattr(loading, "CHECK_S", 0.05)
     await publish(settings.redis_url, "1ABC123")
     async with SnapshotLoader(settings, "w") as loader, aioredis.from_url(settings.redis_url) as client:
-        load_snapshot = HotlistStore.load_snapshot
+        read = HotlistStore.read
 
-        async def damaged(self: HotlistStore) -> snapshots.Snapshot:
+        async def damaged(self: HotlistStore, name: str, number: int) -> snapshots.Columns:
             await client.lset("lik:hotlist:gestolen:v2", 0, b"PK")
-            return await load_snapshot(self)
+            return await read(self, name, number)
 
         with monkeypatch.context() as patch:
-            patch.setattr(HotlistStore, "load_snapshot", damaged)
+            patch.setattr(HotlistStore, "read", damaged)
             await publish(settings.redis_url, "2DEF456")
             await until(lambda: "version 2 of list 'gestolen' is damaged" in caplog.text, "the damage is said")
         assert plates_of(loader) == ["1ABC123"]
@@ -201,12 +204,16 @@ async def test_leaving_ends_every_loop_whatever_it_is_at(
 # --- the copy on disk --------------------------------------------------------------------------------------
 
 
-async def test_each_snapshot_is_copied_to_disk(settings: Settings) -> None:
+async def test_what_is_held_is_on_disk_as_a_copy_and_what_changed_since(settings: Settings) -> None:
     async with SnapshotLoader(settings, "w"):
-        for plate in ("1ABC123", "2DEF456"):
-            version = await publish(settings.redis_url, plate)
-            await until(lambda wanted=version: copied_version(settings) == wanted, "the copy is written")
-    assert snapshots.load(copy_of(settings)).plate(0) == "2DEF456"
+        version = await publish(settings.redis_url, "1ABC123")
+        await until(lambda: copied_version(settings) == version, "the copy is written")
+        copied = copy_of(settings).stat()
+        version = await publish(settings.redis_url, "2DEF456")
+        await until(lambda: copied_version(settings) == version, "the change is written")
+    _, _, changes = SnapshotCopy(settings.state_dir).load()
+    assert alphabet.decode(changes[-1].delta.added[0][1].codes) == ["2DEF456"]
+    assert copy_of(settings).stat().st_mtime_ns == copied.st_mtime_ns
 
 
 @pytest.fixture
@@ -254,10 +261,10 @@ async def test_a_copy_of_another_release_is_refused(
 ) -> None:
     version = await publish(settings.redis_url, "1ABC123")
 
-    def load(path: Path) -> snapshots.Snapshot:
+    def load(self: SnapshotCopy) -> snapshots.Snapshot:
         raise KeyError("a column that this release has and that one had not")
 
-    monkeypatch.setattr(snapshots, "load", load)
+    monkeypatch.setattr(SnapshotCopy, "load", load)
     async with SnapshotLoader(settings, "w") as loader:
         assert version_of(loader) == version
     assert "the copy of the snapshot on disk is refused" in caplog.text
