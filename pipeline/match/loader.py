@@ -81,6 +81,7 @@ class SnapshotLoader:
     ) -> None:
         await end_tasks(self._tasks)
         await self._follower.close()
+        self._copy.close()
         await self._redis.aclose()
 
     @property
@@ -96,6 +97,9 @@ class SnapshotLoader:
             end.cancel()
 
     async def _load_copy(self) -> None:
+        with contextlib.suppress(OSError):
+            if not self._copy.own():
+                log.warning("another worker writes to %s; give each a LIK_STATE_DIR of its own", self._copy.path)
         try:
             snapshot, marks, changes = await asyncio.to_thread(self._copy.load)
             await self._follower.begin(snapshot, marks, changes)
