@@ -16,7 +16,7 @@ from hotlists.shapes import AppliesToShape, Health, ListShape, StaleShape, Versi
 from hotlists.store import HotlistError
 from hotlists.versions import VersionInfo
 
-RESERVED: Final = frozenset({"find", "health", "workers"})
+RESERVED: Final = frozenset({"find", "health", "new", "workers"})
 """Names that are something else in an address."""
 _BEHIND_MS: Final = 5000
 """A worker that does not hold what is live this long after it went live is behind."""
