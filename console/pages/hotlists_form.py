@@ -79,6 +79,7 @@ def of_shape(shape: ListShape) -> Filled:
     values |= {name: _percent(getattr(shape, name)) for name in _SHARES}
     values |= {name: "on" for name in _TICKS if getattr(shape, name)}
     values["named_users"] = "\n".join(shape.named_users)
+    values["max_age_unit"] = "hours"
     values["prior"] = "" if shape.prior is None else f"{shape.prior:.12g}"
     if shape.max_age_s is not None:
         unit, unit_s = next((each for each in UNITS_S.items() if not shape.max_age_s % each[1]), ("minutes", 60))

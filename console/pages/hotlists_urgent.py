@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 from console import auth
 from console.body import small_body
 from console.messages import text
-from console.pages import hotlists_shown as shown
 from console.pages.hotlists_desk import at_desk, refused
 from console.preferences import language_of
 from console.present import plate_pieces
@@ -139,9 +138,8 @@ async def workers(
         held = await desk.register.workers(actor)
     except DeskError as error:
         return refused(request, error)
-    return JSONResponse(
-        {"workers": len(held), "have": sum(each >= version for each in held.values()), "now_ms": shown.now_ms()}
-    )
+    have = sum(each >= version for each in held.values())
+    return JSONResponse({"workers": len(held), "have": have})
 
 
 async def _asked(request: Request) -> Asked:
