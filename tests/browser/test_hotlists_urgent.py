@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import redis.asyncio as aioredis
 from playwright.async_api import expect
 
 from hotlists.desk import Desk as HotlistDesk
@@ -17,15 +16,15 @@ from tests.hotlists.desk import upload
 pytestmark = pytest.mark.browser
 
 
-async def hold(client: aioredis.Redis, worker: str) -> None:
+async def hold(lists: HotlistDesk, worker: str) -> None:
     """Have a match worker report that it holds what is live, as one does."""
-    await client.set(f"lik:worker:{worker}", await client.get("lik:hotlists:version"), ex=60)
+    await lists.store.report_worker(worker, await lists.store.live_version())
 
 
-async def test_the_urgent_entry_by_keyboard_alone(desk: Desk, lists: HotlistDesk, client: aioredis.Redis) -> None:
+async def test_the_urgent_entry_by_keyboard_alone(desk: Desk, lists: HotlistDesk) -> None:
     await put(lists, "ontvoering", title="Ontvoering", priority=Priority.CRITICAL, category=Category.WANTED)
     page = await desk.open("ops", "/")
-    await hold(client, "match-1")
+    await hold(lists, "match-1")
     await page.keyboard.press("F2")
     await expect(page.locator("#urgent-plate")).to_be_focused()
     await expect(page.locator("#urgent-list")).to_have_value("ontvoering")
@@ -43,7 +42,7 @@ async def test_the_urgent_entry_by_keyboard_alone(desk: Desk, lists: HotlistDesk
     await page.keyboard.press("Enter")
     await expect(page.locator("#urgent-done .done-well")).to_contain_text("Live op Ontvoering, tot")
     await expect(page.locator("#urgent-done .workers")).to_contain_text("0 van 1 workers")
-    await hold(client, "match-1")
+    await hold(lists, "match-1")
     await expect(page.locator("#urgent-done .workers")).to_contain_text("Alle 1 workers zoeken ernaar")
     found = (await lists.entries.find(CHIEF, "1XYZ987", why="test")).found
     assert [(each.list, each.priority, each.entry.reason) for each in found] == [
@@ -123,9 +122,7 @@ async def test_a_look_up_asks_why_and_removes_for_who_may(desk: Desk, lists: Hot
     assert "1ABC100" not in await live(lists)
 
 
-async def test_a_list_that_is_stale_is_said_on_every_page(
-    desk: Desk, lists: HotlistDesk, client: aioredis.Redis
-) -> None:
+async def test_a_list_that_is_stale_is_said_on_every_page(desk: Desk, lists: HotlistDesk) -> None:
     await put(lists, "sis", title="SIS-signaleringen", max_age_s=3600)
     for name, path in (("ops", "/"), ("chief", "/rir"), ("engineer", "/statistics")):
         page = await desk.open(name, path)

@@ -49,8 +49,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.file.xls": "This is an old Excel file (.xls) or one with a password. Save it as XLSX or CSV.",
     "hotlists.file.binary": "This is no text. Save the list as CSV (UTF-8), NDJSON or XLSX.",
     "hotlists.file.csv": "Row {line} is no CSV: a quote is not closed, or a cell is very long.",
-    "hotlists.file.plates": "No column with plates: it holds {holds}. The first row names the "
-    "columns; call one of them plate, nummerplaat, plaque or kenteken.",
+    "hotlists.file.plates": "No column with plates: it holds {holds}. The first row names the columns; call one "
+    "of them plate, nummerplaat, plaque or kenteken.",
     "hotlists.file.same": "More than one column means {column}. Keep one of them.",
     "hotlists.file.array": "The file is one JSON array. Write one object a line (NDJSON), without the brackets.",
     "hotlists.file.blanks": "The file begins with very many blank lines. Is it the right one?",

@@ -49,6 +49,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.workers": "Les {workers} workers sont à jour",
     "hotlists.behind": "{behind} workers sur {workers} sont en retard",
     "hotlists.no_workers": "Aucun worker ne se signale : il n’y a peut-être pas de comparaison",
+    "hotlists.lost": "Des workers continuent avec des listes que Redis a perdues : publiez-les ou archivez-les "
+    "à nouveau",
     "hotlists.stale_count": "Listes périmées : {count}",
     "hotlists.none_stale": "Aucune liste n’est périmée",
     "hotlists.stale_lists": "Listes périmées",
@@ -219,7 +221,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.code.not_changed": "Rien n’a changé : quelque chose s’est interposé. Réessayez.",
     "hotlists.code.cut_off": "Le chargement a été coupé. Rien n’est conservé ; réessayez.",
     "hotlists.code.form": "Le formulaire n’est pas complet. Choisissez à nouveau le fichier.",
-    "hotlists.code.plate": "Donnez une plaque entière, sans ? ni *.",
+    "hotlists.code.plate": "Donnez une plaque, ou au moins quatre de ses lettres et chiffres, avec ? et * pour "
+    "le reste.",
     "hotlists.code.metadata": "La description n’est pas correcte : vérifiez les champs.",
     "hotlists.code.no_row": "Aucune ligne n’a pu être utilisée ; ce qui est en service n’a pas changé.",
     "hotlists.code.too_large": "Le fichier est trop grand. Compressez-le avec gzip, ou divisez-le.",

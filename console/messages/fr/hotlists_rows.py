@@ -51,8 +51,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.file.binary": "Ce n’est pas du texte. Enregistrez la liste en CSV (UTF-8), NDJSON ou XLSX.",
     "hotlists.file.csv": "La ligne {line} n’est pas du CSV : un guillemet n’est pas fermé, ou une cellule est "
     "très longue.",
-    "hotlists.file.plates": "Pas de colonne de plaques : on y lit {holds}. La première ligne nomme "
-    "les colonnes ; appelez-en une plaque, nummerplaat, plate ou kenteken.",
+    "hotlists.file.plates": "Pas de colonne de plaques : on y lit {holds}. La première ligne nomme les colonnes "
+    "; appelez-en une plaque, nummerplaat, plate ou kenteken.",
     "hotlists.file.same": "Plus d’une colonne signifie {column}. Gardez-en une.",
     "hotlists.file.array": "Le fichier est un seul tableau JSON. Écrivez un objet par ligne (NDJSON), sans "
     "crochets.",

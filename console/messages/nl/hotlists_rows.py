@@ -52,8 +52,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "CSV.",
     "hotlists.file.binary": "Dit is geen tekst. Bewaar de lijst als CSV (UTF-8), NDJSON of XLSX.",
     "hotlists.file.csv": "Rij {line} is geen CSV: een aanhalingsteken is niet gesloten, of een cel is erg lang.",
-    "hotlists.file.plates": "Geen kolom met platen: daar staat {holds}. De eerste rij noemt de "
-    "kolommen; geef er één de naam nummerplaat, plaque, plate of kenteken.",
+    "hotlists.file.plates": "Geen kolom met platen: daar staat {holds}. De eerste rij noemt de kolommen; geef "
+    "er één de naam nummerplaat, plaque, plate of kenteken.",
     "hotlists.file.same": "Meer dan één kolom betekent {column}. Houd er één.",
     "hotlists.file.array": "Het bestand is één JSON-reeks. Schrijf één object per regel (NDJSON), zonder haakjes.",
     "hotlists.file.blanks": "Het bestand begint met zeer veel lege regels. Is het het juiste?",
