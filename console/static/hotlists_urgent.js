@@ -12,6 +12,8 @@ let deed = "add", lists = [], rows = [], sending = false;
 
 const brussels = (options) => new Intl.DateTimeFormat(options.language ?? document.documentElement.lang, { timeZone: "Europe/Brussels", ...options.parts });
 const momentText = (ms) => brussels({ parts: { dateStyle: "short", timeStyle: "short" } }).format(ms);
+// What a field holds is an hour of Brussels as it is: written out, it must not be moved.
+const fieldText = (value) => new Intl.DateTimeFormat(document.documentElement.lang, { timeZone: "UTC", dateStyle: "short", timeStyle: "short" }).format(new Date(`${value}Z`));
 const forInput = (ms) => brussels({ language: "sv-SE", parts: { dateStyle: "short", timeStyle: "short" } }).format(ms).replace(" ", "T");
 
 // --- the steps -----------------------------------------------------------------------------------------------
@@ -117,7 +119,7 @@ function askSure(why) {
   found.replaceChildren();
   facts([
     [word("urgent.list"), list.title], [word("urgent.why"), why],
-    [word("urgent.until"), until === "" ? word("urgent.no_end") : until.replace("T", " ")],
+    [word("urgent.until"), until === "" ? word("urgent.no_end") : fieldText(until)],
     [word("urgent.priority"), field("priority").selectedOptions[0].text],
     [word("urgent.who"), word(list.covert ? "urgent.is_covert" : "urgent.is_open")],
   ]);
@@ -232,6 +234,10 @@ box.addEventListener("click", (event) => {
   else if (button?.hasAttribute("data-close")) box.close();
   else if (button?.hasAttribute("data-back")) back();
   else if (button?.hasAttribute("data-again")) box.close(), open(deed);
+});
+box.addEventListener("keydown", (event) => {
+  // A key that is held down is no second look.
+  if (event.key === "Enter" && event.repeat) event.preventDefault();
 });
 box.addEventListener("cancel", (event) => {
   if (sure.hidden) return;

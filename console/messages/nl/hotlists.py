@@ -60,7 +60,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.live_version": "live",
     "hotlists.old": "oud",
     "hotlists.most": "hoogstens",
-    "hotlists.waiting": "wachten op publicatie",
+    "hotlists.waiting": "te publiceren",
     "hotlists.staged": "Wacht op publicatie",
     "hotlists.v": "v{number}",
     "hotlists.version": "Versie",
