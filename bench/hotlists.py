@@ -5,7 +5,8 @@ Starts a Redis that keeps its data, a Kafka and a match worker, each a process o
 
 - how long the worker takes from its start until it matches by all of them, from Redis and from its copy on disk;
 - from the call that publishes a delta, or a replacement of another list, until the first hit on an entry of it;
-- from the call that adds a single entry at the desk until the first hit on it;
+- from the call that adds a single entry at the desk until the first hit on it, also while the worker builds all of
+  its lists anew;
 - what becomes of reads while Redis is away for `--away` seconds; how soon after its return a change is matched.
 
 A hit is one that Kafka has: reads of the new plate are sent every few milliseconds, and the moment is that at
@@ -46,6 +47,7 @@ from hotlists.shapes import EntryGiven
 from pipeline import topics
 from pipeline.cameras import Camera
 from pipeline.embedded import ApacheBroker, EmbeddedBroker, EmbeddedRedis, free_port
+from pipeline.match.following import SIDE_ROWS
 from pipeline.model import Hit, PlateRead, decode, derive_id, encode
 from pipeline.settings import Settings
 from pipeline.telemetry import Stamp
@@ -57,6 +59,8 @@ LARGE: Final = Hotlist(name="all")
 OTHER: Final = Hotlist(name="other")
 DELTA_ROWS: Final = 1000
 OTHER_ROWS: Final = 20_000
+CROWD_ROWS: Final = SIDE_ROWS + 1000
+"""Of a delta after which a worker builds everything anew."""
 PROBE_S: Final = 0.004
 WAIT_S: Final = 180.0
 LOAD_READS_PER_S: Final = 500
@@ -236,6 +240,13 @@ class Bench:
             times.append(await self.wire.matched_ms(plate, begin_ns))
         return _quantiles(times)
 
+    async def singles_while_building(self, count: int) -> dict[str, Any]:
+        """Add single entries while the worker builds everything anew."""
+        crowd = self.rows(CROWD_ROWS, plate := self.fresh())
+        await self.store.apply_delta(LARGE.name, crowd, by="bench", why="bench")
+        await self.wire.matched_ms(plate, time.time_ns())
+        return await self.singles(count)
+
     async def singles(self, count: int) -> dict[str, Any]:
         """Add single entries to the large list, as the desk does; from the call, and from its answer."""
         actor = Actor("bench", frozenset(Right), covert=True)
@@ -346,6 +357,7 @@ async def _measure(bench: Bench, worker: Worker, given: argparse.Namespace) -> d
         "cold_start_from_redis": await bench.started_s(worker),
         "single_entry": await bench.singles(given.changes),
         "delta_of_1000": await bench.deltas(given.changes),
+        "single_entry_while_building": await bench.singles_while_building(max(1, given.changes // 4)),
         "replacement_of_20000": await bench.replacements(max(1, given.changes // 4)),
     }
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 
 from hotlists.desk import Desk
-from hotlists.people import Deed
+from hotlists.people import Actor, Deed, Right
 from pipeline.alerts import trail
-from pipeline.alerts.store import AlertStore
+from pipeline.alerts.store import AlertStore, Viewer
 
 MAX_WHO = 128
 
@@ -36,3 +36,8 @@ def desk_of(request: Request) -> Desk:
     """Return the application's desk."""
     desk: Desk = request.app.state.desk
     return desk
+
+
+def may_load(user: Viewer) -> bool:
+    """Tell whether somebody may change a single entry when it is urgent."""
+    return Right.LOAD in Actor.with_roles(user.name, user.roles).rights

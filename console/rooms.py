@@ -22,6 +22,8 @@ ROOMS: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "rir": ("/rir", auth.MAY_VIEW),
     "unit": ("/unit", frozenset({"unit"})),
     "statistics": ("/statistics", frozenset({"ops", "chief", "engineer"})),
+    "hotlists": ("/hotlists", frozenset({"ops", "chief", "auditor", "engineer", "covert"})),
+    "listed": ("/hotlists/find", frozenset({"operator", "ops", "chief", "covert"})),
     "retention": ("/retention", frozenset({"ops", "chief", "auditor"})),
     "tokens": ("/tokens", frozenset({"chief"})),
     "audit": ("/audit", frozenset({"auditor"})),
@@ -53,10 +55,14 @@ def enter(room: str) -> Callable[[Request], Awaitable[Viewer]]:
     return visitor
 
 
-def page(request: Request, room: str, user: Viewer, status: int = 200, **values: Any) -> Response:
-    """Render the page of `room` for `user`."""
+def page(
+    request: Request, room: str, user: Viewer, status: int = 200, *, template: str = "", **values: Any
+) -> Response:
+    """Render the page of `room` for `user`, or another `template` of that room."""
     shared = {"room": room, "user": user, "rooms": rooms_of(user), "csrf": auth.csrf_token(request)}
-    return TEMPLATES.TemplateResponse(request, f"{room}.html", {**shared, **values}, status_code=status)
+    return TEMPLATES.TemplateResponse(
+        request, template or f"{room}.html", {**shared, **values}, status_code=status
+    )
 
 
 async def note(

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console import times
 from console.assets import ASSETS
+from console.desk import may_load
 from console.messages import text
 from console.preferences import context, language_of
 from console.present import plate_pieces
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 HERE: Final = Path(__file__).parent
 TEMPLATES: Final = Jinja2Templates(HERE / "templates", context_processors=[context])
 TEMPLATES.env.filters.update(moment=times.moment, iso=times.iso, field=times.for_input)
-TEMPLATES.env.globals.update(pieces=plate_pieces, asset=ASSETS.address)
+TEMPLATES.env.globals.update(pieces=plate_pieces, asset=ASSETS.address, may_load=may_load)
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; "
@@ -127,7 +128,9 @@ def _is_page(request: Request) -> bool:
     path = request.url.path
     if path.endswith((".json", ".jpg", ".pdf", "/stream")):
         return False
-    return not path.startswith(("/api/", "/alerts", "/unit/", "/map/", "/health", "/metrics", "/static/"))
+    return not path.startswith(
+        ("/api/", "/alerts", "/unit/", "/urgent/", "/map/", "/health", "/metrics", "/static/")
+    )
 
 
 def _answer(request: Request, status: int, detail: str) -> Response:

@@ -161,7 +161,9 @@ class DeskStore(HotlistStore):
 
         Only what changes is written. Two at once are one after the other, and both are in what is live then.
         """
-        told = {"kind": "delta", "rows": len(added), "removed": len(removed), "by": by, "why": why}
+        told = {
+            "kind": "delta", "single": 1, "rows": len(added), "removed": len(removed), "by": by, "why": why
+        }  # fmt: skip
         number, _ = await self._write(name, told, edit=Edit(added, removed))
         return number, await self.publish_staged(name, number, expected_live=None, by=by, why=why)
 
@@ -214,8 +216,8 @@ class DeskStore(HotlistStore):
                 continue
             known = await self._know(each, state)
             for entry in as_entries(await asyncio.to_thread(known.naming, plate)):
-                mark = state.mark
-                found.append(Listing(state.hotlist, entry, mark.number, mark.number, mark.published_ns))
+                number = state.mark.number
+                found.append(Listing(state.hotlist, entry, number, number, state.when_ns))
         return found
 
     async def _know(self, name: str, state: ListState) -> _Known:
@@ -252,6 +254,7 @@ def _version_info(number: int, state: Any, raw: dict[bytes, bytes]) -> VersionIn
         published_by=told.get("published_by", ""),
         why=told.get("why", ""),
         when_ns=int(told.get("when_ns", 0)),
+        fresh_ns=int(told.get("fresh_ns", told.get("when_ns", 0))),
         based_on=int(told.get("based_on", 0)),
         sha256=told.get(f"{kind}_sha256", ""),
     )

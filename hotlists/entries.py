@@ -16,6 +16,7 @@ import numpy as np
 from hotlists.columns import Columns, pack_entries
 from hotlists.entry import Handling, Hotlist, HotlistEntry
 from hotlists.exports import spreadsheet_safe
+from hotlists.fitting import fitting
 from hotlists.ledger import Ledger, now_ns, redis_needed
 from hotlists.notes import Count, Notes
 from hotlists.parse import FileError, Use, parse_file
@@ -29,6 +30,9 @@ from hotlists.versions import Listing
 
 ALONE_S: Final = 24 * 3600
 """On a list with the two-person rule, what one person adds by themselves is valid for at most this long."""
+FEWEST_ASKED: Final = 4
+"""Characters that a part of a plate states that is looked for: with fewer, a look-up would be a reading."""
+MOST_FOUND: Final = 100
 _AT_ONCE: Final = 10_000
 _HEADER: Final = ("plate", "country", "reason", "priority", "handling", "valid_from", "valid_until")
 
@@ -139,20 +143,40 @@ class Entries:
     async def find(self, actor: Actor, plate: str, *, why: str) -> FoundAll:
         """Say on which lists a plate is, by whom, why and until when, as far as the actor may know.
 
+        Of a plate of which only a part was seen, written with ``?`` and ``*``, the first `MOST_FOUND` entries
+        that fit are given.
+
         Raises
         ------
         BadRequestError
-            It is no plate.
+            It is no plate, or states less than `FEWEST_ASKED` characters: that asks for what is on the lists.
         """
         self._ledger.need(actor, Right.SEARCH)
         wanted = _entry(EntryGiven(plate=plate, why=why), "").plate
-        if "?" in wanted or "*" in wanted:
-            raise BadRequestError("plate", "a plate to look for is whole: without ? and *")
+        whole = "?" not in wanted and "*" not in wanted
+        if not whole and len(wanted) - wanted.count("?") - wanted.count("*") < FEWEST_ASKED:
+            raise BadRequestError(
+                "plate", f"a part of a plate to look for has {FEWEST_ASKED} letters and digits at least"
+            )
         async with redis_needed():
-            listings = [each for each in await self._store.find(wanted) if _may_know(actor, each)]
+            found = await self._store.find(wanted) if whole else await self._fitting(wanted)
+        listings = [each for each in found if _may_know(actor, each)]
         covert = any(_is_covert(each.entry, each.hotlist) for each in listings)
         await self._ledger.record(actor, "hotlist.find", wanted, why, covert=covert)
-        return FoundAll(plate=wanted, found=[_found(each) for each in listings])
+        shown = listings if whole else listings[:MOST_FOUND]
+        return FoundAll(plate=wanted, found=[_found(each) for each in shown], more=len(listings) > len(shown))
+
+    async def _fitting(self, pattern: str) -> list[Listing]:
+        """Return the live entries that fit a part of a plate."""
+        listings = []
+        for hotlist, number in await self._store.lists():
+            if number is None:
+                continue
+            columns = await self._store.read(hotlist.name, number)
+            rows = await asyncio.to_thread(fitting, columns.keys, pattern)
+            entries = as_entries(columns.chosen(rows))
+            listings += [Listing(hotlist, entry, number, number, 0) for entry in entries]
+        return listings
 
     async def export(self, actor: Actor, name: str, number: int | None, *, why: str) -> AsyncIterator[bytes]:
         """Give a version's entries as CSV, the live one by default, in pieces.

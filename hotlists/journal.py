@@ -1,18 +1,20 @@
 """A worker's snapshot on disk: a checksummed copy, and beside it what changed since, appended change by change.
 
 The journal begins with the checksum of the copy that it belongs to; each record has its own. What is cut short at
-its end, by a machine that lost power, is left out, and fetched from Redis again.
+its end, by a machine that lost power, is left out, and fetched from Redis again. Of processes that share a folder
+one writes there, as long as it lives; the others only begin with what it wrote.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 import numpy as np
@@ -53,7 +55,7 @@ class _Record(msgspec.Struct, frozen=True):
 
 
 class SnapshotCopy:
-    """The copy and its journal, in a folder. Only one process may write there at a time.
+    """The copy and its journal, in a folder.
 
     Parameters
     ----------
@@ -64,9 +66,35 @@ class SnapshotCopy:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "snapshot.bin"
         self.journal = folder / "snapshot.journal"
+        self._lock: IO[bytes] | None = None
         self._whole = False
         self.journal_bytes = 0
         """Size of the journal: what it costs to begin with it."""
+
+    def own(self) -> bool:
+        """Become the one that writes here, if nobody is; return whether this is the one.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be made or written to.
+        """
+        if self._lock is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.with_suffix(".lock").open("ab")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.close()
+                return False
+            self._lock, self._whole = file, False
+        return True
+
+    def close(self) -> None:
+        """Let another one write here."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def load(self) -> tuple[Snapshot, dict[str, Mark], list[Change]]:
         """Read the copy, the version of each list that is in it, and what changed since.
@@ -98,18 +126,21 @@ class SnapshotCopy:
         self.journal_bytes = sum(_SIZE_BYTES + _DIGEST_BYTES + len(each) for each in records)
         if self.journal_bytes < len(raw):
             log.warning("%s is cut short: %d bytes are left out", self.journal, len(raw) - self.journal_bytes)
-            os.truncate(self.journal, self.journal_bytes)
+            if self._lock is not None:
+                os.truncate(self.journal, self.journal_bytes)
         self._whole = True
         return head.marks, changes
 
     def save(self, snapshot: Snapshot, marks: Mapping[str, Mark]) -> None:
-        """Write the copy anew, and begin an empty journal.
+        """Write the copy anew, and begin an empty journal; nothing, where another process does.
 
         Raises
         ------
         OSError
             It cannot be written.
         """
+        if not self.own():
+            return
         self._whole = False
         snapshots.save(snapshot, self.path)
         with self.path.open("rb") as file:
@@ -123,13 +154,15 @@ class SnapshotCopy:
         self.journal_bytes, self._whole = len(first), True
 
     def append(self, change: Change) -> None:
-        """Write one change behind those before it; returns when it is on disk.
+        """Write one change behind those before it; returns when it is on disk, or another process writes.
 
         Raises
         ------
         OSError
             It cannot be written, or what is there is no whole journal: save the copy.
         """
+        if not self.own():
+            return
         if not self._whole:
             raise OSError(f"{self.journal}: not a whole journal")
         record = _framed(msgspec.msgpack.encode(_record(change)))

@@ -16,7 +16,7 @@ from hotlists.shapes import AppliesToShape, Health, ListShape, StaleShape, Versi
 from hotlists.store import HotlistError
 from hotlists.versions import VersionInfo
 
-RESERVED: Final = frozenset({"find", "health", "workers"})
+RESERVED: Final = frozenset({"find", "health", "new", "workers"})
 """Names that are something else in an address."""
 _BEHIND_MS: Final = 5000
 """A worker that does not hold what is live this long after it went live is behind."""
@@ -163,7 +163,7 @@ class Register:
         visible = await self._ledger.lists(actor)
         stale = []
         for hotlist, live in visible:
-            since_ms = await self._published_ms(hotlist, live)
+            since_ms = await self._fresh_ms(hotlist, live)
             if hotlist.max_age_s is not None and _is_stale(hotlist, since_ms):
                 stale.append(
                     StaleShape(
@@ -213,11 +213,11 @@ class Register:
         except HotlistError as error:
             raise BadRequestError("metadata", str(error)) from error
 
-    async def _published_ms(self, hotlist: Hotlist, live: int | None) -> int | None:
+    async def _fresh_ms(self, hotlist: Hotlist, live: int | None) -> int | None:
         if live is None:
             return None
         info = _info(await self._store.history(hotlist.name), live)
-        return None if info is None or not info.when_ns else info.when_ns // 1_000_000
+        return None if info is None else info.fresh_ns // 1_000_000 or None
 
     async def _shape(self, actor: Actor, hotlist: Hotlist, live: int | None) -> ListShape:
         async with redis_needed():
@@ -234,7 +234,7 @@ class Register:
             rows=None if live is None else self._notes.visible(counts.get(live), actor.knows_covert(hotlist)),
             published_ms=published_ms,
             published_by="" if info is None else info.published_by,
-            stale=_is_stale(hotlist, published_ms),
+            stale=_is_stale(hotlist, None if info is None else info.fresh_ns // 1_000_000 or None),
             staged=len(staged),
         )
 
@@ -259,10 +259,10 @@ def _info(versions: list[VersionInfo], number: int) -> VersionInfo | None:
     return next((each for each in versions if each.number == number), None)
 
 
-def _is_stale(hotlist: Hotlist, published_ms: int | None) -> bool:
+def _is_stale(hotlist: Hotlist, fresh_ms: int | None) -> bool:
     if hotlist.max_age_s is None or hotlist.archived:
         return False
-    return published_ms is None or published_ms < now_ns() // 1_000_000 - hotlist.max_age_s * 1000
+    return fresh_ms is None or fresh_ms < now_ns() // 1_000_000 - hotlist.max_age_s * 1000
 
 
 def _converted(fields: dict[str, Any]) -> Hotlist:

@@ -155,6 +155,11 @@ for _, part in ipairs({{'i', 'v', 'd'}}) do redis.call('persist', prefix .. part
 redis.call('zrem', prefix .. 'staged', number)
 local version = bump(name)
 redis.call('hset', info, 'published_by', ARGV[7], 'why', ARGV[8], 'when_ns', ARGV[9])
+if redis.call('hget', info, 'single') == '1' and live ~= '0' then
+    -- An entry by hand is no sign that the owner's list still comes.
+    local since = redis.call('hmget', prefix .. 'i' .. live, 'fresh_ns', 'when_ns')
+    redis.call('hset', info, 'fresh_ns', since[1] or since[2] or '0')
+end
 redis.call('hset', KEYS[2], name, number)
 redis.call('zadd', prefix .. 'versions', version, number)
 redis.call('sadd', prefix .. 'stored', number)
@@ -198,13 +203,14 @@ return 1
 
 STATE: Final = f"""{_COMMON}
 -- ARGV: now, identity. What workers follow, as it is at one moment: version, epoch, metadata, stamps; and of each
--- live version: list, number, identity, when it was first published.
+-- live version: list, number, identity, when its owner's list came last, and when it was published.
 if redis.call('exists', KEYS[1]) == 1 then identify() end
 local live = {{}}
 local lives = redis.call('hgetall', KEYS[2])
 for at = 1, #lives, 2 do
-    local told = redis.call('hmget', 'lik:hotlist:' .. lives[at] .. ':i' .. lives[at + 1], 'id', 'when_ns')
-    table.insert(live, {{lives[at], lives[at + 1], told[1] or '', told[2] or '0'}})
+    local info = 'lik:hotlist:' .. lives[at] .. ':i' .. lives[at + 1]
+    local told = redis.call('hmget', info, 'id', 'fresh_ns', 'when_ns')
+    table.insert(live, {{lives[at], lives[at + 1], told[1] or '', told[2] or told[3] or '0', told[3] or '0'}})
 end
 return {{redis.call('get', KEYS[1]) or '0', redis.call('get', KEYS[6]) or '',
     redis.call('hgetall', KEYS[4]), redis.call('hgetall', KEYS[5]), live}}

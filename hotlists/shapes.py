@@ -333,6 +333,7 @@ class FoundAll(BaseModel):
 
     plate: str
     found: list[Found]
+    more: bool = Field(False, description="Of a part of a plate: more entries fit than are given.")
 
 
 class StaleShape(BaseModel):

@@ -279,9 +279,9 @@ class HotlistStore:
         live = {each[0]: each[1:] for each in lives}
         lists = {}
         for name in sorted({*stamp, *live}):
-            number, identity, when_ns = live.get(name, (b"0", b"", b"0"))
-            mark = Mark(int(number), identity.decode(), stamp.get(name, 0), epoch.decode(), int(when_ns))
-            lists[name.decode()] = ListState(_hotlist(told.get(name)), mark)
+            number, identity, fresh_ns, when_ns = live.get(name, (b"0", b"", b"0", b"0"))
+            mark = Mark(int(number), identity.decode(), stamp.get(name, 0), epoch.decode(), int(fresh_ns))
+            lists[name.decode()] = ListState(_hotlist(told.get(name)), mark, int(when_ns))
         return StoreState(int(version), epoch.decode(), lists)
 
     async def changes(self) -> AsyncIterator[None]:

@@ -45,6 +45,8 @@ class VersionInfo:
     why: str
     when_ns: int
     """When it was first published, or staged while it is not; 0 where unknown."""
+    fresh_ns: int
+    """When the owner's list came last: of a single entry's version, that of the one before."""
     based_on: int
     """The version that was live before it; 0 for none."""
     sha256: str
@@ -74,8 +76,8 @@ class Mark(msgspec.Struct, frozen=True):
     """Snapshot version of the list's last change that is followed."""
     epoch: str = ""
     """Identity of the Redis's data that it came from."""
-    published_ns: int = 0
-    """When the version was first published; 0 where unknown."""
+    fresh_ns: int = 0
+    """When the owner's list came last, as in `VersionInfo`; 0 where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class ListState:
     """None: its metadata is missing, or cannot be read."""
     mark: Mark
     """The live version; its number is 0 when nothing is live."""
+    when_ns: int = 0
+    """When that was first published; 0 where unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import redis.asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from hotlists.journal import Change, SnapshotCopy
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 CHECK_S: Final = 1.0
 """A missed change is healed, and a heartbeat given, this often."""
+AWAY_S: Final = 0.25
+"""While Redis is away, it is tried this often: what changed meanwhile must not wait for long once it is back."""
 LOST: Final = "Redis has lost hotlists that were live; publish or archive each of them again"
 COPY_RETRY_S: Final = 10.0
 """A copy that could not be written is tried again after this long."""
@@ -43,8 +47,11 @@ class SnapshotLoader:
     """
 
     def __init__(self, settings: Settings, worker_id: str) -> None:
-        # The time-outs keep a Redis that hangs from looking like one that has nothing new.
-        self._redis = aioredis.from_url(settings.redis_url, socket_timeout=5.0, socket_connect_timeout=2.0)
+        # The time-outs keep a Redis that hangs from looking like one that has nothing new. Tried again at once
+        # where it restarted meanwhile, and then by the loops below, which do not wait longer each time.
+        self._redis = aioredis.from_url(
+            settings.redis_url, socket_timeout=5.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 1)
+        )
         self._store = HotlistStore(self._redis)
         self._copy = SnapshotCopy(settings.state_dir)
         self._journalled = 0
@@ -52,6 +59,7 @@ class SnapshotLoader:
         self._wake = asyncio.Event()
         self._unsaved = asyncio.Event()
         self._known = asyncio.Event()
+        self._away = False
         self._trouble = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._follower = Follower(self._store, self._wake.set)
@@ -73,6 +81,7 @@ class SnapshotLoader:
     ) -> None:
         await end_tasks(self._tasks)
         await self._follower.close()
+        self._copy.close()
         await self._redis.aclose()
 
     @property
@@ -88,6 +97,9 @@ class SnapshotLoader:
             end.cancel()
 
     async def _load_copy(self) -> None:
+        with contextlib.suppress(OSError):
+            if not self._copy.own():
+                log.warning("another worker writes to %s; give each a LIK_STATE_DIR of its own", self._copy.path)
         try:
             snapshot, marks, changes = await asyncio.to_thread(self._copy.load)
             await self._follower.begin(snapshot, marks, changes)
@@ -105,14 +117,16 @@ class SnapshotLoader:
         try:
             await self._follower.follow()
         except (RedisError, OSError) as error:
-            telemetry.REDIS_ANSWERS.set(0)
+            self._away = True
             self._say(f"Redis is away ({type(error).__name__})")
         except Exception as error:
             # Whatever it is must not end the loop that will fetch its repair.
-            log.exception("the snapshot cannot be followed")
-            self._say(f"the snapshot cannot be loaded ({type(error).__name__}: {error})")
+            trouble = f"the snapshot cannot be loaded ({type(error).__name__}: {error})"
+            if trouble != self._trouble:
+                log.exception("a defect of ours; report it")
+            self._say(trouble)
         else:
-            telemetry.REDIS_ANSWERS.set(1)
+            self._away = False
             telemetry.SNAPSHOT_AGE.set(time.time())
             follower = self._follower
             if follower.marks or not follower.behind:
@@ -139,6 +153,7 @@ class SnapshotLoader:
         if telemetry.SNAPSHOT_VERSION._value.get() != snapshot.version:
             log.info("snapshot %d: %d entries", snapshot.version, len(snapshot))
         telemetry.SNAPSHOT_VERSION.set(snapshot.version)
+        telemetry.REDIS_ANSWERS.set(not self._away)
         standing.show(snapshot.hotlists, follower.marks, tuple(follower.behind), follower.lost)
         if follower.changes or follower.rebuilt:
             self._unsaved.set()
@@ -146,7 +161,7 @@ class SnapshotLoader:
     async def _keep_current(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_S):
+                async with asyncio.timeout(min(CHECK_S, AWAY_S) if self._away else CHECK_S):
                     await self._wake.wait()
             self._wake.clear()
             version = self._follower.version
@@ -159,7 +174,7 @@ class SnapshotLoader:
             with contextlib.suppress(RedisError, OSError):
                 async for _ in self._store.changes():
                     self._wake.set()
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(AWAY_S)
 
     async def _beat(self) -> None:
         """Say each second what is held, also while a new snapshot takes its time to load."""

@@ -42,7 +42,7 @@ def overdue_s(hotlist: Hotlist, mark: Mark, now_s: float) -> float:
     """How many seconds a list is past its maximum age; 0 while it is not, or has none."""
     if hotlist.max_age_s is None:
         return 0.0
-    return max(0.0, now_s - mark.published_ns / 1e9 - hotlist.max_age_s)
+    return max(0.0, now_s - mark.fresh_ns / 1e9 - hotlist.max_age_s)
 
 
 def code_of(name: str, mark: Mark) -> str:

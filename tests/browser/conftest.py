@@ -14,10 +14,11 @@ from console.app import run
 from pipeline.alerts.store import AlertStore
 from pipeline.embedded import free_port
 from pipeline.settings import Settings
+from tests.browser.lists import client, lists
 from tests.conftest import MakeSettings, running
 from tests.console.conftest import PASSWORD, password_hash
 
-__all__ = ["password_hash"]
+__all__ = ["client", "lists", "password_hash"]
 
 PEOPLE = {
     "operator": ["operator"],

@@ -15,11 +15,13 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from console.alerts import LAST_MS
 from console.app import ROUTERS, create_app, run
-from hotlists.entry import Category, Handling, Priority
+from hotlists.entry import Category, Handling, Hotlist, Priority
+from hotlists.people import Actor
 from pipeline.alerts.rows import Verdict
 from pipeline.alerts.store import AlertStore, Viewer
 from pipeline.embedded import free_port
@@ -43,6 +45,15 @@ SECRET = make_alert(
     sightings=2,
 )
 OPEN = make_alert(1, read="1ABC123", age_s=30)
+LIST = Hotlist(
+    name="blauw",
+    title="Operatie Nachtegaal",
+    owner="Dienst Uilskuiken",
+    legal_basis="Onderzoek Winterkoning",
+    handling=Handling.COVERT,
+    named_users=("named",),
+    max_age_s=60,
+)
 BOSS = Viewer("recherche", frozenset({"operator", "covert"}))
 WORDS = ("9QQQ666", "9-QQQ-666", "Nachtegaal", "Zwaluwnest", "Uilskuiken", "Winterkoning", SECRET.alert_id)
 
@@ -56,8 +67,12 @@ def console_settings(make_settings: MakeSettings, redis_url: str) -> Settings:
 
 
 @pytest.fixture
-async def rir_id(store: AlertStore, password_hash: str) -> str:
-    """The desk with an open and a covert alert, each with all that can be done to it; gives the covert report."""
+async def rir_id(app: FastAPI, store: AlertStore, password_hash: str) -> str:
+    """The desk with an open and a covert alert, each with all that can be done to it; gives the covert report.
+
+    The covert alert's list is there too, with its words.
+    """
+    await app.state.desk.register.create(Actor.with_roles("recherche", ["chief", "covert"]), LIST)
     for name in ("ops", "unit"):
         await store.put_user(name, password_hash, [name])
     ids = []
@@ -81,10 +96,11 @@ def paths(rir_id: str) -> list[str]:
         "version": "1",
         "number": "1",
     }
-    found = ["/api/openapi.json", "/api/hotlists"]
+    found = ["/api/openapi.json", "/api/hotlists", "/api/hotlists/health", f"/api/hotlists/{LIST.name}"]
     for router in ROUTERS:
         for route in router.routes:
             found += _paths(route)
+    found = [path.replace("/hotlists/{name}", f"/hotlists/{LIST.name}") for path in found]
     made = {re.sub(r"\{(\w+)(:\w+)?\}", lambda match: filled.get(match[1], "x"), path) for path in found}
     return sorted(path for path in made if "stream" not in path and not path.startswith("/static"))
 
@@ -114,6 +130,8 @@ async def test_the_crawl_covers_what_there_is(rir_id: str) -> None:
     for path in ("/", "/alerts", f"/alerts/{SECRET.alert_id}", f"/rir/{rir_id}", f"/rir/{rir_id}/report.pdf"):
         assert path in asked
     for path in ("/search", "/handover", "/statistics", "/retention", "/audit", "/map/cameras/cam-1/alerts"):
+        assert path in asked
+    for path in ("/hotlists", f"/hotlists/{LIST.name}", f"/hotlists/{LIST.name}/staged/1", "/hotlists/find"):
         assert path in asked
     for path in ("/metrics", "/health", "/api/alerts", "/api/figures", "/api/openapi.json"):
         assert path in asked

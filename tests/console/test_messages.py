@@ -12,7 +12,7 @@ from console.web import HERE
 
 TEMPLATES = sorted((HERE / "templates").glob("*.html"))
 SCRIPTS = sorted((HERE / "static").glob("*.js"))
-NAMES_OF_KEYS = {"j", "k", "c", "m", "f", "s", "Enter", "Esc", "Home", "End", "ms"}
+NAMES_OF_KEYS = {"j", "k", "c", "m", "f", "s", "F", "Enter", "Esc", "Home", "End", "ms"}
 """What is on the keyboard, and the unit that every language writes alike."""
 
 

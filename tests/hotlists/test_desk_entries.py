@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hotlists.desk import Desk
-from hotlists.entries import ALONE_S
+from hotlists.entries import ALONE_S, MOST_FOUND
 from hotlists.entry import Handling, Priority
 from hotlists.problems import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from tests.hotlists import desk as at
@@ -150,7 +150,7 @@ async def test_a_plate_is_found_by_the_pattern_that_it_fits(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("plate", ["1AB*", "???????", "---"])
-async def test_a_plate_to_look_for_is_whole(desk: Desk, plate: str) -> None:
+async def test_a_plate_to_look_for_states_enough(desk: Desk, plate: str) -> None:
     with pytest.raises(BadRequestError):
         await desk.entries.find(OPERATOR, plate, why="x")
 
@@ -190,6 +190,25 @@ async def test_a_covert_entry_stays_whatever_others_do_to_its_plate(desk: Desk) 
     assert await at.listed(desk, by=OPS) == ["1ABC123", "2DEF456"]
     assert "Zwaluwnest" in await at.exported(desk)
     assert [(await desk.register.show(who, "gestolen")).rows for who in (OPS, DETECTIVE)] == [2, 4]
+
+
+@pytest.mark.usefixtures("hidden")
+async def test_a_part_of_a_plate_finds_what_fits_it_as_far_as_may_be_known(desk: Desk, trail: Trail) -> None:
+    found = await desk.entries.find(OPERATOR, "1-AB?-1*", why="getuige zag een deel")
+    assert [each.entry.plate for each in found.found] == ["1ABC123"]
+    assert (await desk.entries.find(OPS, "9QQQ*", why="x")).found == []
+    assert not trail.lines[-1].covert
+    assert len((await desk.entries.find(DETECTIVE, "9QQQ*", why="x")).found) == 3
+    assert trail.lines[-1].covert
+
+
+async def test_a_part_that_fits_very_much_gives_the_first(desk: Desk) -> None:
+    await at.make(desk)
+    await at.put_live(desk, "plate\n" + "".join(f"8XYZ{number:03}\n" for number in range(MOST_FOUND + 1)))
+    found = await desk.entries.find(OPERATOR, "8XYZ*", why="getuige")
+    assert (len(found.found), found.more) == (MOST_FOUND, True)
+    fewer = await desk.entries.find(OPERATOR, "8XYZ0*", why="getuige")
+    assert (len(fewer.found), fewer.more) == (100, False)
 
 
 # --- out of the desk -----------------------------------------------------------------------------------------

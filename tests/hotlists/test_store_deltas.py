@@ -267,6 +267,21 @@ async def test_the_stream_says_from_which_version_to_which(desk: DeskStore, clie
     assert [int(each["version"]) for each in told] == sorted({int(each["version"]) for each in told})
 
 
+async def test_a_single_entry_does_not_make_a_list_fresh(desk: DeskStore) -> None:
+    came_ns = (await mark_of(desk)).fresh_ns
+    assert came_ns > 0
+    for plate in ("9ZZZ999", "8YYY888"):
+        await add(desk, plate)
+    versions = {each.number: each for each in await desk.history("a")}
+    assert [versions[number].fresh_ns for number in (1, 2, 3)] == [came_ns] * 3
+    assert versions[3].when_ns > versions[1].when_ns == came_ns
+    staged = await desk.stage("a", packed("7XXX777"), kind="delta", by="an", why="lijst van de nacht")
+    await desk.publish_staged("a", staged.number, expected_live=None, by="an", why="test")
+    assert (await mark_of(desk)).fresh_ns > came_ns
+    await desk.roll_back("a", 3, by="an", why="fout")
+    assert (await mark_of(desk)).fresh_ns == came_ns
+
+
 # --- where a plate is --------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "nav.handover": "Hand-over",
     "nav.rir": "RIR",
     "nav.statistics": "Statistics",
+    "nav.hotlists": "Lists",
+    "nav.listed": "Look up a plate",
     "nav.retention": "Retention",
     "nav.tokens": "Tokens",
     "nav.audit": "Audit",

@@ -17,6 +17,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "nav.handover": "Passation",
     "nav.rir": "RIR",
     "nav.statistics": "Statistiques",
+    "nav.hotlists": "Listes",
+    "nav.listed": "Chercher une plaque",
     "nav.retention": "Conservation",
     "nav.tokens": "Jetons",
     "nav.audit": "Audit",

@@ -17,6 +17,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "nav.handover": "Overdracht",
     "nav.rir": "RIR",
     "nav.statistics": "Statistieken",
+    "nav.hotlists": "Lijsten",
+    "nav.listed": "Plaat opzoeken",
     "nav.retention": "Bewaring",
     "nav.tokens": "Tokens",
     "nav.audit": "Audit",
