@@ -364,8 +364,8 @@ async def _measure(bench: Bench, worker: Worker, given: argparse.Namespace) -> d
         "cold_start_from_redis": await bench.started_s(worker),
         "single_entry": await bench.singles(given.changes),
         "delta_of_1000": await bench.deltas(given.changes),
-        "single_entry_while_building": await bench.singles_while_building(max(1, given.changes // 4)),
         "replacement_of_20000": await bench.replacements(max(1, given.changes // 4)),
+        "single_entry_while_building": await bench.singles_while_building(max(1, given.changes // 4)),
     }
 
 
