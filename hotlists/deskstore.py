@@ -52,7 +52,7 @@ class _Known:
     def edited(self, mark: Mark, edit: Edit) -> _Known:
         """Return the version that `edit` makes of it."""
         both = self.edit.then(edit)
-        if len(both) > max(_FOLDED_ROWS, len(self.base) // 8):
+        if len(both) > _FOLDED_ROWS:
             return _Known.of(mark, both.applied(self.base))
         return _Known(mark, self.base, self.patterns, both)
 

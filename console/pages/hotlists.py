@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from console.body import form
 from console.messages import text
 from console.pages import hotlists_shown as shown
-from console.pages.hotlists_desk import DeskRoute, at_desk, checked, sheet, wanting
+from console.pages.hotlists_desk import DeskRoute, at_desk, checked, sheet, wanting, whole
 from console.pages.hotlists_words import sentence
 from console.preferences import language_of
 from console.rooms import enter, note
@@ -92,18 +92,14 @@ async def _change(request: Request, user: Viewer, name: str, what: str) -> Respo
         elif what == "restored":
             await desk.register.restore(actor, name, why=why)
         else:
-            number, live = (_whole(given.get(each, "")) for each in ("number", "live"))
-            await desk.staging.roll_back(actor, name, number, why=why, expected_live=live)
+            # There is no version 0: what is no number is answered as one that is not kept.
+            number = whole(given.get("number", "")) or 0
+            await desk.staging.roll_back(actor, name, number, why=why, expected_live=whole(given.get("live", "")))
     except DeskError as error:
         if error.status == 404:
             raise
         return await _one(request, user, name, problem=sentence(error, language), status=error.status)
     return RedirectResponse(f"/hotlists/{name}?done={what}", 303)
-
-
-def _whole(given: str) -> int:
-    """Read a number of a version; 0, of which there is none, for what is no such number."""
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
 
 
 async def _one(

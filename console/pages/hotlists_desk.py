@@ -59,6 +59,12 @@ def wanting(why: str, language: str) -> str:
     return "" if any(each.isalnum() for each in why) and "\0" not in why else text("hotlists.why_needed", language)
 
 
+def whole(given: str) -> int | None:
+    """Read a whole number as somebody types one, in groups of three or not; None for what is none."""
+    plain = given.replace(" ", "").replace("\u202f", "").replace("\xa0", "").replace(".", "")
+    return int(plain) if plain.isascii() and plain.isdigit() and len(plain) < 16 else None
+
+
 def refused(request: Request, error: DeskError) -> JSONResponse:
     """Answer a script with what the desk refuses."""
     said = sentence(error, language_of(request))

@@ -13,7 +13,7 @@ from console import auth
 from console.body import form
 from console.messages import text
 from console.pages import hotlists_shown as shown
-from console.pages.hotlists_desk import MAX_WHY, DeskRoute, at_desk, checked, refused, sheet, wanting
+from console.pages.hotlists_desk import MAX_WHY, DeskRoute, at_desk, checked, refused, sheet, wanting, whole
 from console.pages.hotlists_words import COLUMNS, notes, sentence
 from console.preferences import language_of
 from console.rooms import enter
@@ -46,7 +46,7 @@ async def upload(
     desk, actor = at_desk(request, user)
     missing = wanting(why, language_of(request))
     if missing:
-        return problem(422, "", missing, code="why")
+        return problem(422, text("error.422", language_of(request)), missing, code="why")
     try:
         # Before the body: an upload that will be refused is not read.
         await desk.staging.check_upload(actor, name)
@@ -107,12 +107,15 @@ async def publish(request: Request, name: Name, number: Number, user: Visitor) -
     language = language_of(request)
     if said := wanting(why, language):
         return await _page(request, user, name, number, said, 422, given=given)
-    typed = given.get("confirm_removed", "").replace(" ", "").replace("\u202f", "").replace(".", "")
-    confirmed = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 16 else None
-    expected = given.get("based_on", "")
-    based_on = int(expected) if expected.isascii() and expected.isdigit() and len(expected) < 16 else None
     try:
-        await desk.staging.publish(actor, name, number, why=why, expected_live=based_on, confirm_removed=confirmed)
+        await desk.staging.publish(
+            actor,
+            name,
+            number,
+            why=why,
+            expected_live=whole(given.get("based_on", "")),
+            confirm_removed=whole(given.get("confirm_removed", "")),
+        )
     except DeskError as error:
         if error.status == 404:
             raise

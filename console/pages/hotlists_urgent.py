@@ -163,7 +163,8 @@ def _unfit(request: Request, error: ValidationError) -> JSONResponse:
     key = (
         "urgent.wanting_plate" if field == "plate" else "urgent.wanting_why" if field == "why" else "urgent.unfit"
     )
-    return problem(422, "", text(key, language_of(request)), code=field)
+    language = language_of(request)
+    return problem(422, text("error.422", language), text(key, language), code=field)
 
 
 def _refused(request: Request, error: DeskError, doing: str) -> JSONResponse:

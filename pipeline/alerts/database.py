@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, event, insert, inspect, select, text, update
@@ -19,6 +20,8 @@ CACHE_KIB: Final = 16_384
 """SQLite's page cache per connection: its default of 2 MB does not hold the indexes of 100,000 alerts."""
 _OPEN_LOCK: Final = 5287
 _READS: Final = "lik_reads"
+_INDEXES_SQLITE: Final = "SELECT name FROM sqlite_master WHERE type = 'index'"
+_INDEXES_POSTGRESQL: Final = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Database:
                     f"the database holds tables of version {known}, this is version {SCHEMA_VERSION}; name "
                     "another one with LIK_DATABASE_URL, or run the version that made it"
                 )
-            await connection.run_sync(_create)
+            await connection.run_sync(partial(_create, sqlite=self.sqlite))
             if known is None:
                 await connection.execute(insert(SCHEMA).values(version=SCHEMA_VERSION))
                 await connection.execute(insert(COUNTER).values(id=1, seq=0, open_seq=0))
@@ -116,12 +119,20 @@ class Change:
         return Numbers(row.seq, None if covert else row.open_seq)
 
 
-def _create(connection: Connection) -> None:
-    """Create the tables that are missing, and the indexes that were added to those that are there."""
-    METADATA.create_all(connection)
+def _create(connection: Connection, *, sqlite: bool) -> None:
+    """Create the tables that are missing, and the indexes that were added to those that are there.
+
+    What is there is asked once, not once a table and index: every worker opens the store as it starts.
+    """
+    tables = set(inspect(connection).get_table_names())
+    METADATA.create_all(
+        connection, [each for each in METADATA.sorted_tables if each.name not in tables], checkfirst=False
+    )
+    known = set(connection.execute(text(_INDEXES_SQLITE if sqlite else _INDEXES_POSTGRESQL)).scalars())
     for table in METADATA.sorted_tables:
         for index in sorted(table.indexes, key=lambda each: str(each.name)):
-            index.create(connection, checkfirst=True)
+            if index.name not in known:
+                index.create(connection)
 
 
 def _version(connection: Connection) -> int | None:

@@ -34,7 +34,7 @@ LOST: Final = "Redis has lost hotlists that were live; publish or archive each o
 COPY_RETRY_S: Final = 10.0
 """A copy that could not be written is tried again after this long."""
 JOURNAL_BYTES: Final = 64 * 1_048_576
-JOURNAL_CHANGES: Final = 2000
+JOURNAL_CHANGES: Final = 500
 """With more of either, the copy on disk is written anew: a start reads what changed one by one."""
 
 

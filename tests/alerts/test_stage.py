@@ -54,7 +54,7 @@ class Desk:
 
     async def topic(self, name: str, count: int) -> list[Any]:
         found: list[bytes] = []
-        async with topics.consumer(self.settings, name, group=f"test-{name}") as consumer:
+        async with topics.consumer(self.settings, name, group="none", group_id=None) as consumer:
             while len(found) < count:
                 records = await consumer.getmany(timeout_ms=10_000)
                 assert records, f"{len(found)} of {count} messages on {name}"

@@ -32,9 +32,11 @@ async def _drained(settings: Settings) -> None:
 
 
 async def _all(settings: Settings, topic: str) -> list[bytes]:
-    async with topics.consumer(settings, topic, group=f"test-{topic}") as consumer:
+    async with topics.consumer(settings, topic, group="none", group_id=None) as consumer:
         found: list[bytes] = []
-        while records := await consumer.getmany(timeout_ms=1500):
+        ends = await consumer.end_offsets(consumer.assignment())
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            records = await consumer.getmany(timeout_ms=10_000)
             found += [record.value for each in records.values() for record in each]
         return found
 

@@ -222,3 +222,11 @@ async def test_a_chief_makes_a_list_and_changes_it(desk: Desk, lists: HotlistDes
     changed = await lists.register.show(CHIEF, "actie-n9-vrijdag")
     assert changed.two_person
     assert changed.applies_to.windows == []
+
+
+async def test_nothing_of_a_preview_is_cut_off_on_a_phone(desk: Desk, lists: HotlistDesk) -> None:
+    await upload(lists, ROWS + "1ABC100;BE;x\n2XYZ98712345;BE;te lang\nAB12;BE;oude reeks\n", by=OPS)
+    page = await desk.open("chief", "/hotlists/gestolen/staged/2", size=(390, 844))
+    await page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0

@@ -58,7 +58,7 @@ async def secret(app: FastAPI, store: AlertStore, password_hash: str) -> Desk:
     # A covert entry on a list that everybody knows.
     given = EntryGiven(plate="8SSS888", reason="Zwaluwnest", handling=Handling.COVERT, why="Winterkoning")
     await desk.entries.add(KEEPER, "gestolen", given)
-    await app.state.redis.hset("lik:hotlist:blauw:i1", "when_ns", "1")
+    await app.state.redis.hset("lik:hotlist:blauw:i1", mapping={"when_ns": "1", "fresh_ns": "1"})
     return desk
 
 

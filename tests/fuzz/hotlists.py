@@ -1,6 +1,6 @@
 """Look for a file that breaks the reader of hotlists: `python -m tests.fuzz.hotlists -max_total_time=300`.
 
-Atheris is guided by the code that an input reaches. It needs ``pip install atheris``, takes the arguments of
+Atheris is guided by the code that an input reaches. It needs the extra ``fuzz``, takes the arguments of
 libFuzzer, and is no part of the test suite: what it finds becomes an example there. The first byte of an input
 chooses what the rest is: a file as it is, one that is compressed, or the XML of a sheet in a sound XLSX file, so
 that the fuzzer need not find a checksum to get there.

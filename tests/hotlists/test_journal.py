@@ -127,6 +127,12 @@ def test_a_damaged_copy_is_refused_whatever_its_journal_says(copy: SnapshotCopy)
         copy.load()
 
 
+def test_a_list_that_is_no_longer_held_has_no_mark(copy: SnapshotCopy, open_copy: Open) -> None:
+    copy.save(SNAPSHOT, {"gestolen": Mark(9)})
+    _, marks, _ = open_copy(copy.path.parent).load()
+    assert marks == {"gestolen": Mark(9)}
+
+
 def test_a_new_copy_begins_a_new_journal(copy: SnapshotCopy, open_copy: Open) -> None:
     copy.save(Snapshot.build(8, [(STOLEN, [])]), {"gestolen": Mark(9)})
     _, marks, changes = open_copy(copy.path.parent).load()

@@ -235,8 +235,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.priority_default": "Priority",
     "hotlists.priority_hint": "Of entries that have none of their own.",
     "hotlists.what_may": "What may be done with a hit",
-    "hotlists.handling_is.open": "Open: units may stop the vehicle",
-    "hotlists.handling_is.covert": "Covert: units never see it",
+    "hotlists.handling_is.open": "Open: units may stop it",
+    "hotlists.handling_is.covert": "Covert: never for units",
     "hotlists.handling_hint": "A covert list exists only for those named beside, and for who may know of all "
     "covert lists.",
     "hotlists.named_users_hint": "User names, one a line. Name yourself too.",

@@ -240,8 +240,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.priority_default": "Priorité",
     "hotlists.priority_hint": "Des mentions qui n’en ont pas elles-mêmes.",
     "hotlists.what_may": "Ce qui est permis avec un résultat",
-    "hotlists.handling_is.open": "Ouverte : les équipes peuvent arrêter le véhicule",
-    "hotlists.handling_is.covert": "Discrète : les équipes ne la voient jamais",
+    "hotlists.handling_is.open": "Ouverte : arrêt permis",
+    "hotlists.handling_is.covert": "Discrète : jamais aux équipes",
     "hotlists.handling_hint": "Une liste discrète n’existe que pour les personnes nommées ci-contre, et pour "
     "qui peut connaître toutes les listes discrètes.",
     "hotlists.named_users_hint": "Noms d’utilisateur, un par ligne. Ajoutez le vôtre.",

@@ -238,8 +238,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.priority_default": "Prioriteit",
     "hotlists.priority_hint": "Van vermeldingen die er zelf geen hebben.",
     "hotlists.what_may": "Wat er met een treffer mag",
-    "hotlists.handling_is.open": "Open: ploegen mogen het voertuig stoppen",
-    "hotlists.handling_is.covert": "Discreet: ploegen krijgen ze nooit te zien",
+    "hotlists.handling_is.open": "Open: ploegen mogen stoppen",
+    "hotlists.handling_is.covert": "Discreet: nooit voor ploegen",
     "hotlists.handling_hint": "Een discrete lijst bestaat alleen voor wie hiernaast staat, en voor wie alle "
     "discrete lijsten mag kennen.",
     "hotlists.named_users_hint": "Gebruikersnamen, één per regel. Zet uw eigen naam erbij.",
