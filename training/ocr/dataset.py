@@ -1,0 +1,109 @@
+"""Patches to train and to check on: rendered once, in shards, each of its own seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
+from plates import alphabet
+from training.render import draw, photograph
+from training.render.layouts import LOOKS
+
+REGIONS: Final = tuple(sorted({kind[:2] for kind in LOOKS}))
+SHARD: Final = 3_000
+"""Patches in a shard."""
+_PHOTOGRAPHS: Final = 3
+"""Of each plate that is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Patches with their truth.
+
+    Attributes
+    ----------
+    patches
+        RGB uint8 ``(N, 64, 256, 3)``.
+    codes
+        uint8 ``(N, SLOTS)``.
+    regions
+        uint8 ``(N,)``, places in `REGIONS`.
+    """
+
+    patches: NDArray[np.uint8]
+    codes: NDArray[np.uint8]
+    regions: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a set is of.
+
+    Attributes
+    ----------
+    seed
+        Of the first shard; the next have those that follow.
+    count
+        How many patches.
+    kinds
+        Kinds of plates, of `layouts.LOOKS`; empty: as `training.render.draw` mixes them.
+    hardness
+        Of the conditions (`training.render.photograph`).
+    held_out
+        Whether the lettering is of fonts that training never sees.
+    """
+
+    seed: int
+    count: int
+    kinds: tuple[str, ...] = ()
+    hardness: float = 1.0
+    held_out: bool = False
+
+
+def render(recipe: Recipe, folder: Path, workers: int) -> Set:
+    """Render a set into a folder of memory maps, or take it from there: it is of its recipe alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = range(-(-recipe.count // SHARD))
+    wanted = [(recipe, number, folder / f"{recipe.seed}-{number:04}") for number in shards]
+    lacking = [each for each in wanted if not each[2].with_suffix(".truth.npy").exists()]
+    if lacking:
+        with get_context("spawn").Pool(workers) as pool:
+            for _ in pool.imap_unordered(_render_shard, lacking):
+                pass
+    return load([path for _, _, path in wanted], recipe.count)
+
+
+def load(shards: Sequence[Path], count: int) -> Set:
+    """Load shards one after the other, `count` patches in all."""
+    patches = np.concatenate([np.load(path.with_suffix(".patches.npy")) for path in shards])[:count]
+    truth = np.concatenate([np.load(path.with_suffix(".truth.npy")) for path in shards])[:count]
+    return Set(patches, truth[:, : alphabet.SLOTS], truth[:, alphabet.SLOTS])
+
+
+def _render_shard(work: tuple[Recipe, int, Path]) -> None:
+    recipe, number, path = work
+    cv2.setNumThreads(1)
+    random = np.random.default_rng([recipe.seed, number])
+    patches = np.empty((SHARD, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3), np.uint8)
+    truth = np.empty((SHARD, alphabet.SLOTS + 1), np.uint8)
+    for row in range(SHARD):
+        if row % _PHOTOGRAPHS == 0:
+            kind = str(random.choice(recipe.kinds)) if recipe.kinds else None
+            plate = draw(random, kind, held_out=recipe.held_out)
+        patches[row] = photograph(plate, random, hardness=recipe.hardness)
+        truth[row, : alphabet.SLOTS] = alphabet.encode([plate.text])[0]
+        truth[row, alphabet.SLOTS] = REGIONS.index(plate.country)
+    np.save(path.with_suffix(".patches.npy"), patches)
+    # Last: a shard is whole once its truth is there.
+    np.save(path.with_suffix(".truth.npy"), truth)

@@ -1,0 +1,94 @@
+"""The reader's network: a small convolutional trunk, and a head that looks at one character per slot.
+
+A patch of 64x256 pixels becomes a grid of 4x32 features. Wide depthwise convolutions let every place of the grid
+know what stands to its left and right, for a slot is found by counting. Each slot then weighs the places of the
+grid (so that a second line is only another place to look at) and classifies what it sees there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from plates import alphabet
+
+CLASSES: Final = len(alphabet.CHARACTERS) + 1
+CHANNELS: Final = (32, 64, 128)
+_MEAN: Final = 114.0
+_SPREAD: Final = 64.0
+
+
+class _Unit(nn.Module):
+    """Convolution, batch norm, ReLU; added to its input where the shape allows it."""
+
+    def __init__(self, inside: int, outside: int, stride: int | tuple[int, int] = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU(inplace=True)
+        )
+        self.adds = stride == 1 and inside == outside
+
+    def forward(self, features: Tensor) -> Tensor:
+        changed: Tensor = self.body(features)
+        return features + changed if self.adds else changed
+
+
+class _Wide(nn.Module):
+    """Mix along the plate: a depthwise convolution over half of its width, then a pointwise one; residual."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, (3, 17), padding=(1, 8), groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        mixed: Tensor = self.body(features)
+        return features + mixed
+
+
+class Network(nn.Module):
+    """Patches to characters and country.
+
+    Parameters
+    ----------
+    regions
+        How many countries are told apart.
+    """
+
+    def __init__(self, regions: int) -> None:
+        super().__init__()
+        a, b, c = CHANNELS
+        self.trunk = nn.Sequential(
+            # Four pixels at once: what the first layers cost, they cost per place.
+            nn.Conv2d(3, a, 6, 4, 1, bias=False),
+            nn.BatchNorm2d(a),
+            nn.ReLU(inplace=True),
+            _Unit(a, a),
+            _Unit(a, b, 2),
+            _Unit(b, b),
+            _Unit(b, b),
+            _Unit(b, c, (2, 1)),
+            _Unit(c, c),
+            _Wide(c),
+            _Wide(c),
+        )
+        self.place = nn.Parameter(torch.zeros(1, c, 4, 32))
+        self.where = nn.Conv2d(c, alphabet.SLOTS, 1)
+        self.what = nn.Sequential(nn.Linear(c, c), nn.ReLU(inplace=True), nn.Linear(c, CLASSES))
+        self.slot = nn.Parameter(torch.zeros(1, alphabet.SLOTS, c))
+        self.region = nn.Sequential(nn.Linear(2 * c, c), nn.ReLU(inplace=True), nn.Linear(c, regions))
+
+    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of float patches ``(N, 3, 64, 256)``, 0 to 255: ``(N, SLOTS, CLASSES)`` and ``(N, regions)``."""
+        grid = self.trunk((patches - _MEAN) / _SPREAD) + self.place
+        weights = self.where(grid).flatten(2).softmax(dim=2)
+        seen = weights @ grid.flatten(2).transpose(1, 2) + self.slot
+        pooled = torch.cat([grid.mean(dim=(2, 3)), grid.amax(dim=(2, 3))], dim=1)
+        return self.what(seen), self.region(pooled)
