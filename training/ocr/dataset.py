@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
 from plates import alphabet
-from training.render import draw, photograph
+from training.render import Plate, draw, nothing, photograph
 from training.render.layouts import LOOKS
 
 REGIONS: Final = tuple(sorted({kind[:2] for kind in LOOKS}))
 SHARD: Final = 3_000
 """Patches in a shard."""
+NOWHERE: Final = 255
+_EMPTY: Final = 50
+"""One patch of so many has no plate on it."""
 _PHOTOGRAPHS: Final = 3
 """Of each plate that is drawn."""
 
@@ -35,7 +38,7 @@ class Set:
     codes
         uint8 ``(N, SLOTS)``.
     regions
-        uint8 ``(N,)``, places in `REGIONS`.
+        uint8 ``(N,)``, places in `REGIONS`; `NOWHERE` where no plate is.
     """
 
     patches: NDArray[np.uint8]
@@ -44,6 +47,14 @@ class Set:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def joined(self, other: Set) -> Set:
+        """This set and another behind it."""
+        return Set(
+            np.concatenate([self.patches, other.patches]),
+            np.concatenate([self.codes, other.codes]),
+            np.concatenate([self.regions, other.regions]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,8 @@ class Recipe:
         Of the conditions (`training.render.photograph`).
     held_out
         Whether the lettering is of fonts that training never sees.
+    empty
+        Whether some patches have no plate on them.
     """
 
     seed: int
@@ -69,6 +82,7 @@ class Recipe:
     kinds: tuple[str, ...] = ()
     hardness: float = 1.0
     held_out: bool = False
+    empty: bool = False
 
 
 def render(recipe: Recipe, folder: Path, workers: int) -> Set:
@@ -97,8 +111,13 @@ def _render_shard(work: tuple[Recipe, int, Path]) -> None:
     random = np.random.default_rng([recipe.seed, number])
     patches = np.empty((SHARD, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3), np.uint8)
     truth = np.empty((SHARD, alphabet.SLOTS + 1), np.uint8)
+    plate: Plate | None = None
     for row in range(SHARD):
-        if row % _PHOTOGRAPHS == 0:
+        if recipe.empty and row % _EMPTY == 0:
+            patches[row] = nothing(random)
+            truth[row] = [alphabet.PAD] * alphabet.SLOTS + [NOWHERE]
+            continue
+        if plate is None or row % _PHOTOGRAPHS == 0:
             kind = str(random.choice(recipe.kinds)) if recipe.kinds else None
             plate = draw(random, kind, held_out=recipe.held_out)
         patches[row] = photograph(plate, random, hardness=recipe.hardness)

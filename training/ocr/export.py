@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
 from plates import alphabet
-from training.ocr.dataset import REGIONS, Set
+from training.ocr.dataset import NOWHERE, REGIONS, Set
 from training.ocr.network import CLASSES, Network
 
 PAD: Final = "_"
@@ -92,5 +92,5 @@ def fit_temperatures(network: Network, held_out: Set) -> tuple[float, float]:
 
 def _coolest(values: Tensor, truth: Tensor) -> float:
     tried = np.exp(np.linspace(np.log(0.4), np.log(3.0), 81))
-    losses = [float(functional.cross_entropy(values / float(each), truth)) for each in tried]
+    losses = [float(functional.cross_entropy(values / float(each), truth, ignore_index=NOWHERE)) for each in tried]
     return round(float(tried[int(np.argmin(losses))]), 4)

@@ -10,13 +10,14 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from training.ocr.dataset import REGIONS, Set
+from training.ocr.dataset import NOWHERE, Set
 from training.ocr.network import Network
 
-BATCH: Final = 128
+BATCH: Final = 64
 _REGION_WEIGHT: Final = 0.1
 _EMA: Final = 0.998
 _WARM_UP: Final = 0.05
@@ -43,14 +44,16 @@ class Schedule:
     seed: int = 1
 
 
-def train(
-    data: Set, schedule: Schedule, start: Network | None = None, report: Callable[[str], None] = print
-) -> Network:
-    """Train on a set; returns the network whose weights are averaged over the last steps (in evaluation mode)."""
+def train(data: Set, schedule: Schedule, start: Network, report: Callable[[str], None] = print) -> Network:
+    """Train a copy of `start` on a set.
+
+    Returns
+    -------
+    The network whose weights are the averages over the last steps, on the CPU, in evaluation mode.
+    """
     torch.manual_seed(schedule.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = copy.deepcopy(start) if start is not None else Network(len(REGIONS))
-    network = network.to(device, memory_format=torch.channels_last).train()
+    network = copy.deepcopy(start).to(device, memory_format=torch.channels_last).train()
     averaged = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=schedule.weight_decay)
     steps = int(schedule.passes * len(data) / BATCH)
@@ -66,15 +69,14 @@ def train(
             group["lr"] = schedule.rate * _share(step / steps)
         loss = _loss(network, data, rows, schedule.smoothing, device)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
         optimiser.step()
         _average(averaged, network, min(_EMA, (step + 1) / (step + 10)))
         recent = 0.98 * recent + 0.02 * float(loss.detach()) if step else float(loss.detach())
         if step % 100 == 99:
-            report(
-                f"step {step + 1}/{steps}: loss {recent:.4f}, {(step + 1) * BATCH / (time.monotonic() - began):.0f}/s"
-            )
+            speed = (step + 1) * BATCH / (time.monotonic() - began)
+            report(f"step {step + 1}/{steps}: loss {recent:.4f}, {speed:.0f} patches/s")
     return averaged.cpu()
 
 
@@ -84,13 +86,13 @@ def _share(done: float) -> float:
     return float(0.5 + 0.5 * np.cos(np.pi * (done - _WARM_UP) / (1 - _WARM_UP))) + 0.002
 
 
-def _loss(network: Network, data: Set, rows: np.ndarray, smoothing: float, device: torch.device) -> Tensor:  # type: ignore[type-arg]
+def _loss(network: Network, data: Set, rows: NDArray[np.int64], smoothing: float, device: torch.device) -> Tensor:
     patches = torch.from_numpy(data.patches[rows]).to(device)
     codes = torch.from_numpy(data.codes[rows].astype(np.int64)).to(device)
     regions = torch.from_numpy(data.regions[rows].astype(np.int64)).to(device)
     characters, region = network(vary(patches))
     wrong = functional.cross_entropy(characters.flatten(0, 1), codes.flatten(), label_smoothing=smoothing)
-    return wrong + _REGION_WEIGHT * functional.cross_entropy(region, regions)
+    return wrong + _REGION_WEIGHT * functional.cross_entropy(region, regions, ignore_index=NOWHERE)
 
 
 def vary(patches: Tensor) -> Tensor:

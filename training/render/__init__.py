@@ -4,7 +4,7 @@
 by its four corners. `photograph` gives the crop of it that a camera and a localiser make of it.
 """
 
-from training.render.camera import photograph, spoil
+from training.render.camera import nothing, photograph, spoil
 from training.render.plate import Plate, draw
 
-__all__ = ["Plate", "draw", "photograph", "spoil"]
+__all__ = ["Plate", "draw", "nothing", "photograph", "spoil"]

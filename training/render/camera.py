@@ -41,6 +41,25 @@ def photograph(plate: Plate, random: np.random.Generator, *, hardness: float = 1
     return np.asarray(cv2.resize(picture, (PATCH_WIDTH_PX, PATCH_HEIGHT_PX), interpolation=method), np.uint8)
 
 
+def nothing(random: np.random.Generator) -> Image:
+    """A patch on which no plate is, such as a localiser finds by mistake: RGB uint8 ``(64, 256, 3)``."""
+    height, width = int(random.integers(12, 64)), int(random.integers(40, 256))
+    cells = random.random((int(random.integers(1, 7)), int(random.integers(1, 9)), 3)).astype(np.float32)
+    colour = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width, 3)
+    grey = random.random() < 0.7
+    scene = (colour.mean(axis=2, keepdims=True) if grey else colour) * np.ones(3) * random.uniform(20, 255)
+    scene = np.ascontiguousarray(scene + random.uniform(0, 80), np.float32)
+    if random.random() < 0.5:
+        # Bars of a grille, slats, a brick wall.
+        step, thick = int(random.integers(4, 24)), int(random.integers(1, 8))
+        upright = random.random() < 0.5
+        for at in range(int(random.integers(0, step)), width if upright else height, step):
+            ends = ((at, 0), (at, height)) if upright else ((0, at), (width, at))
+            cv2.line(scene, *ends, [float(random.integers(0, 255))] * 3, thick)
+    picture = spoil(np.clip(scene, 0, 255).astype(np.uint8), random, 16.0)
+    return np.asarray(cv2.resize(picture, (PATCH_WIDTH_PX, PATCH_HEIGHT_PX)), np.uint8)
+
+
 def spoil(picture: Image, random: np.random.Generator, character_px: float, *, hardness: float = 1.0) -> Image:
     """Light, colour, blur, noise and compression of a camera on a picture whose characters are so high."""
     picture = _light(picture, random, hardness)
@@ -58,7 +77,7 @@ def spoil(picture: Image, random: np.random.Generator, character_px: float, *, h
         quality = int(random.uniform(22 + 25 * (1 - hardness), 95))
         ok, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         if ok:
-            picture = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1])
+            picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
     return picture
 
 
@@ -116,8 +135,16 @@ def _surround(plate: Image, lines: int, random: np.random.Generator) -> tuple[Im
         )
     if random.random() < 0.25:
         x = int(random.choice([random.integers(0, reach), random.integers(width + reach, scene.shape[1])]))
-        colour = random.integers(0, 250, 3).tolist()
+        sticker = random.random() < 0.4
+        colour = [25.0, 60.0, 150.0] if sticker else random.integers(0, 250, 3).tolist()
         cv2.rectangle(scene, (x, 0), (x + int(random.integers(5, 60)), scene.shape[0]), colour, -1)
+        if sticker:
+            # A euro band of its own, beside an older plate.
+            letter = str(random.choice(list("BFDLINPE")))
+            # OpenCV writes on bytes alone.
+            mask = np.zeros(scene.shape[:2], np.uint8)
+            cv2.putText(mask, letter, (x + 4, reach + height - 12), cv2.FONT_HERSHEY_DUPLEX, 1.1, 255, 3)
+            scene[mask > 128] = 230.0
     if random.random() < 0.55:
         _frame(scene, (reach, reach, width, height), random)
     scene[reach : reach + height, reach : reach + width] = plate
@@ -168,10 +195,7 @@ def _window(width: int, height: int, random: np.random.Generator, hardness: floa
     """What is cut out, float64 ``(4, 2)``: from within the border to a generous margin."""
     unit = min(height, 1.4 * HEIGHT_PX)
     tight = random.random() < 0.5
-    if tight:
-        out = random.normal(0.0, 0.035, 4) * unit
-    else:
-        out = random.uniform(-0.04, _AROUND, 4) * unit
+    out = (random.normal(0.0, 0.035, 4) if tight else random.uniform(-0.04, _AROUND, 4)) * unit
     # Never into a character: its margin is about a tenth of the height.
     left, top, right, low = np.maximum(out, -0.07 * unit)
     corners = np.array(
@@ -235,7 +259,7 @@ def _light(picture: Image, random: np.random.Generator, hardness: float) -> Imag
     elif chance < 0.25:
         lit = np.repeat(lit.mean(axis=2, keepdims=True), 3, axis=2)
     else:
-        lit *= np.exp(random.normal(0, 0.09, 3)).astype(np.float32)
+        lit *= np.exp(random.normal(0, 0.06, 3)).astype(np.float32)
         if random.random() < 0.4:
             grey = lit.mean(axis=2, keepdims=True)
             lit = grey + (lit - grey) * float(random.uniform(0.2, 1.4))
@@ -258,7 +282,8 @@ def _light(picture: Image, random: np.random.Generator, hardness: float) -> Imag
     if random.random() < 0.8:
         lit = (lit - lit.mean()) * contrast + middle
     if random.random() < 0.3:
-        lit = 255 * np.clip(lit / 255, 0, 1) ** float(np.exp(random.normal(0, 0.3)))
+        power = float(np.exp(random.normal(0, 0.3)))
+        lit = (255 * np.clip(lit / 255, 0, 1) ** power).astype(np.float32)
     lit_picture: Image = np.clip(lit, 0, 255).astype(np.uint8)
     return lit_picture
 

@@ -10,13 +10,19 @@ from typing import Final, Protocol
 import cv2
 import numpy as np
 
-from training.plates import ImageFont
+from pipeline.errors import ConfigurationError
 from training.render.strokes import CHARACTERS, HEIGHT_PX, Ink, StrokeFace, form_count
+
+try:
+    from PIL import Image, ImageDraw, ImageFont
+except ImportError as error:
+    raise ConfigurationError("plates are drawn with Pillow; pip install 'kruispunt[render]'") from error
 
 FOLDER: Final = Path("/usr/share/fonts")
 _WANTED: Final = (
     "OSP-DIN.ttf", "LiberationSansNarrow-*.ttf", "LiberationSans-*.ttf", "DejaVuSansCondensed*.ttf",
-    "RobotoCondensed-[RBML]*.ttf", "Roboto-[MBR]*.ttf", "NimbusSansNarrow-*.t1", "NimbusSans-*.t1", "FreeSans*.ttf",
+    "RobotoCondensed-[RBML]*.ttf", "Roboto-[MBR]*.ttf", "NimbusSansNarrow-*.t1", "NimbusSans-*.t1",
+    "FreeSans*.ttf",
     "BebasNeue*", "GemunuLibre-*", "Play-*.ttf", "Roadgeek*", "NationalPark-*", "Yanone*", "Cabin*", "B612-*",
     "osifont*", "routed-gothic*", "GilliusADF*", "UniversalisADF*", "IkariusADF*", "SwitzeraADF*", "Carlito-*.ttf",
     "PTN*.ttf", "PTC*.ttf", "Tuffy*", "Lato-[BRM]*.ttf", "Dosis-*", "ClearSans-*", "OpenSans-Cond*", "Cantarell-*",
@@ -79,8 +85,6 @@ def font_files(*, held_out: bool = False) -> tuple[Path, ...]:
 
 @lru_cache(maxsize=8192)
 def _font_glyph(path: Path, character: str) -> Ink:
-    from PIL import Image, ImageDraw
-
     lettering = _font(path)
     left, top, right, bottom = lettering.getbbox(character, anchor="ls")
     canvas = Image.new("L", (max(2, int(right - left)), max(2, int(bottom - top))), 0)

@@ -186,17 +186,20 @@ def _colours(look: Look, random: np.random.Generator) -> tuple[Colour, Colour]:
 def _spacing(kind: str, random: np.random.Generator) -> tuple[int, int]:
     """Room between characters, and around what stands between them."""
     loose = (6, 22) if kind.startswith("BE") or random.random() < 0.3 else (5, 15)
-    return int(random.integers(*loose)), int(random.integers(2, 22))
+    return int(random.integers(*loose)), int(random.integers(2, 40 if loose[1] == 22 else 24))
 
 
 def _letter(line: str, face: Face, spacing: tuple[int, int], random: np.random.Generator) -> Image:
-    """Set a line: uint8 ``(HEIGHT_PX, W, 4)``, ink 0 to 255, then what is on top of it: colour (two shares) and cover.
+    """Set a line: uint8 ``(HEIGHT_PX, W, 4)``.
 
-    Channel 0 is ink of the plate's own colour, channels 1 to 3 are the seals' colour; black where none is.
+    Channel 0 is how much ink of the plate's own colour is there, channels 1 to 3 are the colour of the seals,
+    black where none is.
     """
     gap, wide = spacing
     pieces: list[Image] = []
     jitter = random.random() < 0.25
+    # Where all characters have one width of room, narrow ones stand far from their neighbours.
+    cell = face.draw("0").shape[1] if random.random() < 0.4 else 0
     for number, character in enumerate(line):
         if character in _BETWEEN:
             between = _between(character, random)
@@ -212,6 +215,9 @@ def _letter(line: str, face: Face, spacing: tuple[int, int], random: np.random.G
         if jitter:
             width = max(3, round(ink.shape[1] * random.normal(1, 0.05)))
             ink = np.asarray(cv2.resize(ink, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
+        if cell and character in "I1J":
+            room = max(0, cell - ink.shape[1]) // 2
+            ink = np.pad(ink, ((0, 0), (room, room)))
         glyph = np.zeros((*ink.shape, 4), np.uint8)
         glyph[:, :, 0] = ink
         pieces.append(glyph)
@@ -273,9 +279,9 @@ def _seal(
 def _arms(piece: Image, random: np.random.Generator) -> None:
     width = piece.shape[1]
     half, top, low = int(random.integers(11, 16)), int(random.integers(14, 26)), int(random.integers(58, 70))
-    shield = np.array(
-        [[-half, top], [half, top], [half, (top + 2 * low) // 3], [0, low], [-half, (top + 2 * low) // 3]]
-    ) + [width // 2, 0]
+    low_side = (top + 2 * low) // 3
+    shield = np.array([[-half, top], [half, top], [half, low_side], [0, low], [-half, low_side]])
+    shield += np.array([width // 2, 0])
     edge = (0, 60, 60, 160) if random.random() < 0.5 else (0, 90, 90, 90)
     inside = np.clip(np.array([190, 60, 60]) + random.integers(-60, 61, 3), 1, 255).tolist()
     cv2.fillPoly(piece, [shield.astype(np.int32)], edge, cv2.LINE_AA)
@@ -316,7 +322,7 @@ def _compose(lines: list[Image], look: Look, colours: tuple[Colour, Colour], ran
     for number, line in enumerate(lines):
         room = width - band - right if top == 0 or number == 1 else width
         begin = (band if top == 0 or number == 1 else 0) + (room - line.shape[1]) // 2
-        if two and random.random() < 0.3:
+        if two and number == 1 and random.random() < 0.45:
             begin = width - side - line.shape[1]
         begin = int(np.clip(begin + random.integers(-5, 6), 0, max(0, width - line.shape[1])))
         y = above if not two else above + number * (height - 2 * above - HEIGHT_PX)
