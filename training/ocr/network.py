@@ -2,7 +2,8 @@
 
 A patch of 64x256 pixels becomes a grid of 4x32 features. Wide depthwise convolutions let every place of the grid
 know what stands to its left and right, for a slot is found by counting. Each slot then weighs the places of the
-grid (so that a second line is only another place to look at) and classifies what it sees there.
+grid (so that a second line is only another place to look at), learns what the other slots saw, looks again, and
+classifies what it sees there.
 """
 
 from __future__ import annotations
@@ -53,6 +54,23 @@ class _Wide(nn.Module):
         return features + mixed
 
 
+class _Agreement(nn.Module):
+    """Let the slots of a plate know of each other; residual, and at first nothing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.across = nn.Sequential(
+            nn.Linear(alphabet.SLOTS, 32), nn.ReLU(inplace=True), nn.Linear(32, alphabet.SLOTS)
+        )
+        nn.init.zeros_(self.across[2].weight)
+        nn.init.zeros_(self.across[2].bias)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        mixed: Tensor = self.across(self.norm(seen).transpose(1, 2)).transpose(1, 2)
+        return seen + mixed
+
+
 def _expected_places() -> Tensor:
     """Where each slot looks first, before it has learned: ``(1, SLOTS, 4, 32)``.
 
@@ -92,6 +110,11 @@ class Network(nn.Module):
         self.place = nn.Parameter(torch.zeros(1, c, 4, 32))
         self.where = nn.Conv2d(c, alphabet.SLOTS, 1)
         self.expected = nn.Parameter(_expected_places())
+        self.agreement = _Agreement(c)
+        self.again = nn.Linear(c, c, bias=False)
+        nn.init.zeros_(self.again.weight)
+        self.keys = nn.Conv2d(c, c, 1, bias=False)
+        self.second = _Agreement(c)
         self.what = nn.Sequential(nn.Linear(c, c), nn.ReLU(inplace=True), nn.Linear(c, CLASSES))
         self.slot = nn.Parameter(torch.zeros(1, alphabet.SLOTS, c))
         self.region = nn.Sequential(nn.Linear(2 * c, c), nn.ReLU(inplace=True), nn.Linear(c, regions))
@@ -99,7 +122,11 @@ class Network(nn.Module):
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of float patches ``(N, 3, 64, 256)``, 0 to 255: ``(N, SLOTS, CLASSES)`` and ``(N, regions)``."""
         grid = self.trunk((patches - _MEAN) / _SPREAD) + self.place
-        weights = (self.where(grid) + self.expected).flatten(2).softmax(dim=2)
-        seen = weights @ grid.flatten(2).transpose(1, 2) + self.slot
+        places = grid.flatten(2).transpose(1, 2)
+        first = (self.where(grid) + self.expected).flatten(2)
+        glance = self.agreement(first.softmax(dim=2) @ places + self.slot)
+        # Knowing what the others saw, each looks again: so none doubles a character, and none leaves one out.
+        moved = self.again(glance) @ self.keys(grid).flatten(2)
+        seen = self.second((first + moved).softmax(dim=2) @ places + self.slot)
         pooled = torch.cat([grid.mean(dim=(2, 3)), grid.amax(dim=(2, 3))], dim=1)
         return self.what(seen), self.region(pooled)

@@ -1,0 +1,55 @@
+"""The localiser's networks: their sizes fit what runs them, and a model that was trained can be run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from pipeline.ingest.localise import PIECE_HEIGHT_PX, PIECE_WIDTH_PX, STRIDE_PX, Localiser
+from training.localiser.pool import Pool
+from training.localiser.samples import draw_sample
+
+torch = pytest.importorskip("torch", reason="torch is for training alone: pip install 'kruispunt[train]'")
+pytest.importorskip("onnx", reason="onnx is for training alone: pip install 'kruispunt[train]'")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Pool:
+    samples = [draw_sample([], np.random.default_rng([8, number])) for number in range(16)]
+    return Pool(*(np.stack([getattr(each, name) for each in samples]) for name in ("image", "corners", "states")))
+
+
+def test_cells_and_answers_have_the_sizes_that_the_localiser_expects() -> None:
+    from training.localiser.networks import Finder, Refiner
+
+    with torch.no_grad():
+        cells = Finder().eval()(torch.zeros(2, 3, 96, 160))
+        answers = Refiner().eval()(torch.zeros(5, 3, PIECE_HEIGHT_PX, PIECE_WIDTH_PX))
+    assert tuple(cells.shape) == (2, 9, 96 // STRIDE_PX, 160 // STRIDE_PX)
+    assert tuple(answers.shape) == (5, 9)
+
+
+@pytest.mark.parametrize("name", ["finder", "refiner"])
+def test_training_repeats_itself(name: str, pool: Pool) -> None:
+    from training.localiser.train import Recipe, train
+
+    recipe = Recipe(name, epochs=2, batch=8, learning_rate=1e-3, seed=3)
+    one, same = (train(recipe, [pool]) for _ in range(2))
+    for left, right in zip(one.state_dict().values(), same.state_dict().values(), strict=True):
+        assert torch.equal(left, right)
+
+
+def test_exported_networks_run_in_the_localiser(tmp_path: Path) -> None:
+    from training.localiser.networks import Finder, Refiner
+    from training.localiser.train import export
+
+    for network, file in ((Finder(), "finder.onnx"), (Refiner(), "refiner.onnx")):
+        export(network.eval(), tmp_path / file)
+    found = Localiser(1, tmp_path / "finder.onnx", tmp_path / "refiner.onnx").find([np.zeros((90, 200, 3), np.uint8)])
+    assert len(found) == 1
+    (name,) = [each.name for each in onnxruntime.InferenceSession(str(tmp_path / "finder.onnx")).get_inputs()]
+    assert name == "frames"
