@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Annotated, Final, TypeVar
@@ -14,11 +15,14 @@ from starlette.exceptions import HTTPException
 
 from console import auth
 from console.body import small_body
+from console.deliveries import delivery_line
+from console.hub import as_json
+from console.pictures import picture_answer
 from console.preferences import language_of
 from console.present import Shown, alert_details, alert_row
 from console.reach import free_from_ns, why
 from console.rooms import note, store_of
-from console.stream import BEAT_S, AlertEvents, beat
+from console.stream import BEAT_S, AlertEvents, beat, newest
 from pipeline.alerts.claims import ClaimedError, OutdatedError
 from pipeline.alerts.store import AlertRow, UnknownAlertError, User, Verdict, Viewer
 from pipeline.model import LAST_NS
@@ -68,6 +72,21 @@ async def alert_stream(request: Request, user: AlertViewer, since: str = "") -> 
     )
 
 
+@routes.get("/alerts/newest")
+async def newest_alerts(request: Request, user: AlertViewer) -> Response:
+    """Give what the page begins with, and the change number after which its stream goes on.
+
+    The page asks for it before its scripts are there: the list is drawn as soon as they are.
+    """
+    store, state = store_of(request), request.app.state
+    # The number first: what comes in between is then sent twice rather than never.
+    seq = await store.last_seq(user)
+    shown, _ = await asyncio.gather(
+        newest(store, user, state.cameras, language_of(request)), note(request, user, "alerts.list", "live")
+    )
+    return Response(as_json({"seq": seq, "alerts": shown}), media_type="application/json")
+
+
 @routes.get("/alerts")
 async def older(
     request: Request,
@@ -85,12 +104,15 @@ async def older(
 @routes.get("/alerts/{alert_id}")
 async def show_alert(request: Request, alert_id: str, user: AlertViewer) -> Response:
     """Give one alert with all its details."""
+    store, cameras, language = store_of(request), request.app.state.cameras, language_of(request)
     try:
-        row = await store_of(request).get(alert_id, user)
+        row = await store.get(alert_id, user)
+        told = await store.deliveries.of_alert(alert_id, user)
     except UnknownAlertError:
         raise _no_alert() from None
     await note(request, user, "alert.view", alert_id, why(request, user, row.alert))
-    return JSONResponse(alert_details(row, request.app.state.cameras, language_of(request)))
+    shown = alert_details(row, cameras, language)
+    return JSONResponse({**shown, "deliveries": [delivery_line(each, language) for each in told]})
 
 
 @routes.get("/alerts/{alert_id}/{kind}.jpg")
@@ -108,7 +130,7 @@ async def show_picture(request: Request, alert_id: str, kind: str, user: AlertVi
     if picture is None:
         raise HTTPException(404, f"this alert has no {kind}")
     await note(request, user, f"{kind}.view", alert_id, reason)
-    return Response(picture, media_type="image/jpeg")
+    return picture_answer(picture)
 
 
 @routes.post("/alerts/{alert_id}/acknowledgement")

@@ -11,16 +11,17 @@ from typing import Final
 import redis.asyncio as aioredis
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.sessions import SessionMiddleware
-from starlette.staticfiles import StaticFiles
 
 from console import alerts as alert_routes
-from console import api, auth, oidc, preferences, sign_in, views
+from console import api, api_docs, auth, oidc, preferences, sign_in, views
+from console.assets import ASSETS
+from console.desk import open_desk
+from console.hub import Hub, end_claims
 from console.pages import PAGES
-from console.stream import AlertTopic, Hub
+from console.stream import AlertTopic
 from console.tokens import Tokens
-from console.web import HERE, SafeAnswers, handle_errors
+from console.web import SafeAnswers, compile_templates, handle_errors
 from hotlists import admin
-from hotlists.store import HotlistStore
 from pipeline.alerts.store import AlertStore
 from pipeline.cameras import Camera, load_cameras
 from pipeline.serve import serve
@@ -36,8 +37,13 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     *PAGES,
     alert_routes.routes,
     api.routes,
+    api_docs.routes,
 )
 """Everything that the console answers, but for the admin endpoint of the hotlists and what is static."""
+
+REDIS_TIMEOUT_S: Final = 10.0
+"""A Redis that hangs is one that is away."""
+REDIS_CONNECT_S: Final = 2.0
 
 
 def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAPI:
@@ -51,15 +57,18 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
         An open store; None: one of its own on `Settings.database_url`, opened and closed with the application.
     """
     alerts = store if store is not None else AlertStore.of(settings)
+    hub = Hub(alerts)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        compile_templates()
         async with contextlib.AsyncExitStack() as stack:
             if store is None:
                 await alerts.open()
                 stack.push_async_callback(alerts.close)
             stack.push_async_callback(app.state.redis.aclose)
-            tasks = [asyncio.create_task(app.state.hub.watch()), asyncio.create_task(app.state.topic.listen())]
+            work = (hub.watch(), end_claims(alerts, hub), app.state.topic.listen())
+            tasks = [asyncio.create_task(each) for each in work]
             stack.push_async_callback(end_tasks, tasks)
             stack.callback(app.state.hub.close)
             yield
@@ -71,25 +80,28 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
         docs_url=None,
         redoc_url=None,
     )
-    hub = Hub(alerts)
     app.state.settings = settings
     app.state.store = alerts
     app.state.hub = hub
     app.state.topic = AlertTopic(settings, hub.nudge)
     app.state.cameras = _cameras(settings)
     app.state.oidc = oidc.make_client(settings)
-    app.state.tokens = Tokens(settings.api_tokens)
+    app.state.tokens = Tokens(settings.api_tokens, alerts.api_tokens)
     app.state.doorkeeper = auth.Doorkeeper(alerts, settings, app.state.tokens)
-    app.state.redis = aioredis.Redis.from_url(settings.redis_url)
-    hotlists = HotlistStore(app.state.redis)
+    app.state.redis = aioredis.Redis.from_url(
+        settings.redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_CONNECT_S
+    )
+    desk = open_desk(app, alerts)
     authorise = auth.authorise()
     # The router asks who acts on every route; asked here too, a route that forgets to is not left open.
     app.include_router(
-        admin.router(lambda: hotlists, authorise), prefix="/api/hotlists", dependencies=[Depends(authorise)]
+        admin.router(lambda: desk, authorise, upload_bytes=settings.upload_max_bytes),
+        prefix="/api/hotlists",
+        dependencies=[Depends(authorise)],
     )
     for router in ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.add_route("/static/{path:path}", ASSETS.serve)
     app.add_middleware(
         SessionMiddleware,
         secret_key=settings.console_secret.get_secret_value() or secrets.token_urlsafe(32),

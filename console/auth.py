@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
 from console.tokens import Tokens, bearer
+from hotlists.people import Actor, Right
 from pipeline.alerts.store import AlertStore, User, Viewer
 from pipeline.errors import ConfigurationError
 from pipeline.settings import Settings
@@ -27,8 +28,6 @@ ROLES: Final = frozenset({"operator", "ops", "chief", "unit", "auditor", "engine
 MAY_VIEW: Final = frozenset({"operator", "ops", "chief", "auditor", "covert"})
 """Roles that may open the live page; what they see there is the store's to say."""
 MAY_ACKNOWLEDGE: Final = frozenset({"operator", "ops", "chief", "covert"})
-MAY_PUBLISH: Final = frozenset({"ops", "chief"})
-"""Roles that may change hotlists."""
 
 SESSION_S: Final = 12 * 3600
 """A session ends with the shift, however busy it was."""
@@ -171,8 +170,8 @@ class Doorkeeper:
             return None
         return Viewer(user.name, user.roles)
 
-    async def actor(self, request: Request) -> str:
-        """Return who acts at the admin endpoint: ``api`` by token, else a signed-in user by name.
+    async def actor(self, request: Request) -> Actor:
+        """Return who acts at the admin endpoint: ``api`` or ``api:NAME`` by token, else a signed-in user by name.
 
         Raises
         ------
@@ -180,23 +179,26 @@ class Doorkeeper:
             401: nobody, or the wrong token; 403: not their role, or no CSRF token.
         """
         given = bearer(request)
+        where = request.client.host if request.client is not None else ""
         if given is not None:
             if self._token and hmac.compare_digest(given.encode(), self._token.encode()):
-                return "api"
-            found = self._tokens.find(given)
-            if found is not None and "hotlists:write" in found[1]:
-                return f"api:{found[0]}"
+                return Actor("api", frozenset(Right), covert=True, where=where)
+            found = await self._tokens.find(given)
             if found is not None:
-                raise HTTPException(403, "this token lacks the scope hotlists:write")
+                acting = Actor.with_scopes(f"api:{found[0]}", found[1], where)
+                if not acting.rights:
+                    raise HTTPException(403, "this token has no scope of hotlists")
+                return acting
             raise HTTPException(401, "the API token is not right", {"WWW-Authenticate": "Bearer"})
         user = await self.session_user(request)
         if user is None:
             raise HTTPException(401, "sign in, or present an API token", {"WWW-Authenticate": "Bearer"})
-        if not user.roles & MAY_PUBLISH:
-            raise HTTPException(403, "your role may not manage hotlists")
+        acting = Actor.with_roles(user.name, user.roles, where)
+        if not acting.rights:
+            raise HTTPException(403, "your role has no access to hotlists")
         if request.method not in {"GET", "HEAD"}:
             check_csrf(request, request.headers.get(CSRF_HEADER))
-        return user.name
+        return acting
 
 
 def doorkeeper(request: HTTPConnection) -> Doorkeeper:
@@ -233,10 +235,10 @@ async def alert_viewer(request: Request) -> Viewer:
     return user
 
 
-def authorise() -> Callable[[Request], Awaitable[str]]:
+def authorise() -> Callable[[Request], Awaitable[Actor]]:
     """Make the admin endpoint's dependency: who acts; see `Doorkeeper.actor`."""
 
-    async def actor(request: Request) -> str:
+    async def actor(request: Request) -> Actor:
         return await doorkeeper(request).actor(request)
 
     return actor

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import SequenceMatcher
-from itertools import zip_longest
 from typing import Any, Final
 
 from console.messages import DEFAULT_LANGUAGE, text
 from hotlists.entry import Handling
 from pipeline import telemetry
+from pipeline.alerts.alignment import GAP, Column, align, misread_pairs
 from pipeline.alerts.routing import Recipient
 from pipeline.alerts.store import AlertRow, Verdict
 from pipeline.cameras import Camera
@@ -19,17 +18,20 @@ from pipeline.telemetry import Stamp
 
 _MS: Final = 1_000_000
 _SPANS: Final = ("ocr", "match", "alert", "read_to_alert", "frame_to_alert")
-_GAP: Final = "–"
+_MISSING: Final = "–"
 _BELGIAN: Final = re.compile(r"[1-9][A-Z]{3}[0-9]{3}")
 
 Cameras = Mapping[str, Camera]
 Shown = dict[str, Any]
+Pieces = list[list[Any]]
 
 
 def alert_row(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGUAGE) -> Shown:
     """Turn a stored alert into what one row of the live page shows; times in ms since the epoch, UTC."""
     alert, entry, read = row.alert, row.alert.hit.entry, row.alert.hit.read
-    plain = alert.hit.kind is ReadKind.PATTERN
+    pattern = alert.hit.kind is ReadKind.PATTERN
+    country = entry.country or read.country
+    read_pieces, listed_pieces = plate_pieces(read.plate, None if pattern else entry.plate, country)
     latest = alert.sightings[-1]
     sure, doubt = certainty(alert.hit, language)
     return {
@@ -42,11 +44,11 @@ def alert_row(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGUAGE)
         "covert": entry.handling is Handling.COVERT,
         "late": alert.late,
         "latency_ms": _latency_ms(alert.trail),
-        "read": plate_pieces(read.plate, None if plain else entry.plate, read.country),
-        "listed": plate_pieces(entry.plate, None if plain else read.plate, entry.country or read.country),
+        "read": read_pieces,
+        "listed": [[entry.plate, False]] if pattern else listed_pieces,
         "read_country": read.country,
         "listed_country": entry.country,
-        "same": plain or read.plate == entry.plate,
+        "same": pattern or read.plate == entry.plate,
         "sure": sure,
         "doubt": doubt,
         "zone": alert.zone,
@@ -111,21 +113,13 @@ def certainty(hit: Hit, language: str) -> tuple[str, bool]:
     sure = hit.posterior
     if hit.kind is ReadKind.NEAR:
         grade = "certain" if sure >= 0.98 else "likely" if sure >= 0.7 else "maybe"
-        pairs = ", ".join("/".join(pair) for pair in misread_pairs(hit.read.plate, hit.entry.plate))
+        misread = misread_pairs(hit.read.plate, hit.entry.plate)
+        pairs = ", ".join(f"{seen or _MISSING}/{true or _MISSING}" for seen, true in misread)
         return text(f"sure.{grade}_misread", language).format(pairs=pairs), True
     if hit.kind is ReadKind.PATTERN:
         return text("sure.pattern", language), sure < 0.7
     grade = "certain" if sure >= 0.99 else "very_likely" if sure >= 0.9 else "likely" if sure >= 0.7 else "maybe"
     return text(f"sure.{grade}", language), sure < 0.7
-
-
-def misread_pairs(read: str, listed: str) -> list[tuple[str, str]]:
-    """Return what was read and what is listed where the two differ; a dash where one has nothing."""
-    pairs: list[tuple[str, str]] = []
-    for operation, i1, i2, j1, j2 in SequenceMatcher(None, read, listed, autojunk=False).get_opcodes():
-        if operation != "equal":
-            pairs.extend(zip_longest(read[i1:i2], listed[j1:j2], fillvalue=_GAP))
-    return pairs
 
 
 def must_verify(row: AlertRow) -> bool:
@@ -161,27 +155,39 @@ def unit_alert(row: AlertRow, name: str, cameras: Cameras, language: str = DEFAU
     }
 
 
-def plate_pieces(plate: str, other: str | None, country: str) -> list[list[Any]]:
-    """Cut a plate into ``[text, differs]`` pieces, marking what is not the same in `other`.
+def plate_pieces(read: str, listed: str | None, country: str) -> tuple[Pieces, Pieces]:
+    """Cut a plate that was read and the one that is listed into ``[text, differs]`` pieces, column by column.
 
-    A Belgian plate of the current series is shown as it is on the vehicle, ``1-ABC-123``.
+    A piece without text is a gap: the other plate has a character there. A Belgian plate of the current series is
+    shown as it is on the vehicle, ``1-ABC-123``, and so is what was read in its place.
+
+    Parameters
+    ----------
+    listed
+        None where nothing is compared: a pattern is not what a plate says.
     """
-    marks = [False] * len(plate)
-    if other is not None and other != plate:
-        for operation, begin, end, *_ in SequenceMatcher(None, plate, other, autojunk=False).get_opcodes():
-            if operation != "equal":
-                marks[begin:end] = [True] * (end - begin)
-    dashes = {1, 4} if country in ("", "BE") and _BELGIAN.fullmatch(plate) else set()
-    pieces: list[list[Any]] = []
-    for number, (character, differs) in enumerate(zip(plate, marks, strict=True)):
-        if number in dashes:
-            _append(pieces, "-", False)
-        _append(pieces, character, differs)
+    columns = align(read, read if listed is None else listed)
+    dashes = _dashes(columns, country)
+    pieces: tuple[Pieces, Pieces] = ([], [])
+    for number, column in enumerate(columns):
+        for side, character in enumerate(column):
+            if number in dashes:
+                _append(pieces[side], "-", False)
+            _append(pieces[side], character, column[0] != column[1])
     return pieces
 
 
-def _append(pieces: list[list[Any]], character: str, differs: bool) -> None:
-    if pieces and pieces[-1][1] == differs:
+def _dashes(columns: list[Column], country: str) -> set[int]:
+    """Return before which columns a dash stands: where the listed plate has one, or else the one that was read."""
+    for side in (1, 0) if country in ("", "BE") else ():
+        filled = [number for number, column in enumerate(columns) if column[side] != GAP]
+        if _BELGIAN.fullmatch("".join(columns[number][side] for number in filled)):
+            return {filled[1], filled[4]}
+    return set()
+
+
+def _append(pieces: Pieces, character: str, differs: bool) -> None:
+    if pieces and pieces[-1][1] == differs and character != GAP and pieces[-1][0] != GAP:
         pieces[-1][0] += character
     else:
         pieces.append([character, differs])

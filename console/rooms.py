@@ -23,6 +23,7 @@ ROOMS: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "unit": ("/unit", frozenset({"unit"})),
     "statistics": ("/statistics", frozenset({"ops", "chief", "engineer"})),
     "retention": ("/retention", frozenset({"ops", "chief", "auditor"})),
+    "tokens": ("/tokens", frozenset({"chief"})),
     "audit": ("/audit", frozenset({"auditor"})),
 }
 """Each page's path, and the roles that may open it; what they see there is the store's to say."""

@@ -4,7 +4,11 @@
 | --- | --- |
 | ``alerts:read`` | the newest alerts, open ones alone |
 | ``figures:read`` | counts per list and per camera, of open alerts alone |
-| ``hotlists:write`` | the admin endpoint of the hotlists |
+| ``hotlists:search`` | ask whether a plate is on an open list |
+| ``hotlists:load`` | upload and preview; add or remove an entry at once; export |
+| ``hotlists:publish`` | publish, roll back; make, describe and archive lists |
+| ``hotlists:write`` | both of the last two |
+| ``hotlists:covert`` | the others reach covert lists and entries too |
 """
 
 from __future__ import annotations
@@ -17,19 +21,23 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from hotlists.people import RIGHTS_OF_SCOPE
+from pipeline.alerts.api_tokens import ApiTokens
 from pipeline.alerts.store import Viewer
 from pipeline.errors import ConfigurationError
 
-SCOPES: Final = frozenset({"alerts:read", "figures:read", "hotlists:write"})
+SCOPES: Final = frozenset({"alerts:read", "figures:read"} | RIGHTS_OF_SCOPE.keys())
 
 
 class Tokens:
-    """The tokens that the settings name.
+    """The tokens that the settings name, and those that were made on the page (`console.pages.tokens`).
 
     Parameters
     ----------
     given
         `Settings.api_tokens`.
+    stored
+        Those of an open store.
 
     Raises
     ------
@@ -37,7 +45,8 @@ class Tokens:
         A token has no SHA-256, or a scope that does not exist.
     """
 
-    def __init__(self, given: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, given: Mapping[str, Mapping[str, str]], stored: ApiTokens) -> None:
+        self._stored = stored
         self._known: list[tuple[str, str, frozenset[str]]] = []
         for name, token in given.items():
             digest, scopes = token.get("sha256", "").lower(), frozenset(token.get("scopes", "").split())
@@ -49,14 +58,17 @@ class Tokens:
                 raise ConfigurationError(f"LIK_API_TOKENS: {name}: scopes are some of {', '.join(sorted(SCOPES))}")
             self._known.append((name, digest, scopes))
 
-    def find(self, token: str) -> tuple[str, frozenset[str]] | None:
-        """Return the name and scopes of a token, or None; takes as long whichever it is."""
+    async def find(self, token: str) -> tuple[str, frozenset[str]] | None:
+        """Return the name and scopes of a token, or None where it is unknown, revoked or expired."""
         digest = hashlib.sha256(token.encode()).hexdigest()
         found = None
         for name, known, scopes in self._known:
             if hmac.compare_digest(digest, known):
                 found = (name, scopes)
-        return found
+        if found is not None:
+            return found
+        stored = await self._stored.find(digest)
+        return None if stored is None else (stored.name, stored.scopes)
 
 
 def bearer(request: Request) -> str | None:
@@ -79,7 +91,7 @@ def scope(wanted: str) -> Callable[[Request], Awaitable[Viewer]]:
     async def holder(request: Request) -> Viewer:
         token = bearer(request)
         tokens: Tokens = request.app.state.tokens
-        found = None if token is None else tokens.find(token)
+        found = None if token is None else await tokens.find(token)
         if found is None:
             raise HTTPException(401, "present an API token", {"WWW-Authenticate": "Bearer"})
         name, scopes = found

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console import times
+from console.assets import ASSETS
 from console.messages import text
 from console.preferences import context, language_of
 from console.present import plate_pieces
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 HERE: Final = Path(__file__).parent
 TEMPLATES: Final = Jinja2Templates(HERE / "templates", context_processors=[context])
 TEMPLATES.env.filters.update(moment=times.moment, iso=times.iso, field=times.for_input)
-TEMPLATES.env.globals.update(pieces=plate_pieces)
+TEMPLATES.env.globals.update(pieces=plate_pieces, asset=ASSETS.address)
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; "
@@ -45,6 +46,12 @@ _HEADERS: Final = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 _AWAY: Final = (UnavailableError, SQLAlchemyError, RedisError, ConnectionError, TimeoutError)
+
+
+def compile_templates() -> None:
+    """Compile every template now: the first visitor of the night would wait for it."""
+    for name in TEMPLATES.env.list_templates():
+        TEMPLATES.env.get_template(name)
 
 
 class SafeAnswers:

@@ -270,7 +270,7 @@ def _as_rows(columns: Columns, list_row: int, reason: NDArray[np.uint32]) -> dic
     """The columns of a list as rows of a snapshot."""
     return {
         "keys": columns.keys,
-        "is_pattern": _is_pattern(columns.keys),
+        "is_pattern": is_pattern(columns.keys),
         "country": columns.country,
         "list_row": np.full(len(columns), list_row, np.uint16),
         "stated_priority": columns.priority,
@@ -281,7 +281,7 @@ def _as_rows(columns: Columns, list_row: int, reason: NDArray[np.uint32]) -> dic
     }
 
 
-def _is_pattern(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def is_pattern(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Whether a character is `ANY_ONE` or `ANY_RUN`: the only codes whose upper five bits are all set."""
     upper = keys
     for shift in (1, 2, 3, 4):

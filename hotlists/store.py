@@ -37,7 +37,7 @@ UNFINISHED_EXPIRY_S: Final = 600
 """Chunks that no switch has made a version of are gone this long after the last of them was written."""
 HEARTBEAT_EXPIRY_S: Final = 10
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 
 _META: Final = "lik:hotlists"
 _LIVE: Final = "lik:hotlists:live"
@@ -90,11 +90,20 @@ class HotlistError(ValueError):
     """A list's name is not allowed, there is no such list or version, or Redis does not hold it whole."""
 
 
-def _check(name: str, entries: Sequence[HotlistEntry]) -> None:
-    """Refuse a plate that is not normalised: cut to fit or read as another, it would be a hit on someone else."""
+def _packed(name: str, entries: Columns | Sequence[HotlistEntry]) -> bytes:
+    """Serialise what is published.
+
+    Raises
+    ------
+    HotlistError
+        A plate is not normalised: cut to fit or read as another, it would be a hit on someone else.
+    """
+    if isinstance(entries, Columns):
+        return entries.to_bytes()
     for number, entry in enumerate(entries):
         if not _NORMALISED.match(entry.plate):
             raise HotlistError(f"entry {number} of the upload to {name!r}: its plate is not normalised")
+    return pack_entries(Hotlist(name=name), entries).to_bytes()
 
 
 class HotlistStore:
@@ -111,14 +120,14 @@ class HotlistStore:
         HotlistError
             The name is not 1 to 64 lower-case letters, digits and dashes.
         """
-        if not _NAME.match(hotlist.name):
+        if not NAME.match(hotlist.name):
             raise HotlistError(f"{hotlist.name!r}: a list's name is 1 to 64 of a-z, 0-9 and -")
         # Threshold, handling and owner of a live list are part of what workers match with.
         await self._redis.eval(
             _DESCRIBE,
             4,
             *(_VERSION, _LIVE, _CHANGES, _META),
-            *(hotlist.name, msgspec.json.encode(hotlist), _now_ms()),
+            *(hotlist.name, msgspec.json.encode(hotlist), now_ms()),
         )
 
     async def get(self, name: str) -> Hotlist:
@@ -151,7 +160,7 @@ class HotlistStore:
         ]
         return int(version or 0), lists
 
-    async def publish(self, name: str, entries: Sequence[HotlistEntry], *, by: str, why: str) -> int:
+    async def publish(self, name: str, entries: Columns | Sequence[HotlistEntry], *, by: str, why: str) -> int:
         """Make `entries` the list's live version, in one step; return the new snapshot version.
 
         Nobody sees a part of it: chunks are written first, under the version's own key, and the switch is one
@@ -164,8 +173,7 @@ class HotlistStore:
             There is no such list, a plate is not normalised, or Redis has lost a part of the upload meanwhile.
         """
         await self.get(name)
-        await asyncio.to_thread(_check, name, entries)
-        raw = await asyncio.to_thread(_pack, name, entries)
+        raw = await asyncio.to_thread(_packed, name, entries)
         number = int(await self._redis.incr(f"lik:hotlist:{name}:next"))
         key = f"lik:hotlist:{name}:v{number}"
         chunks = [raw[start : start + CHUNK_BYTES] for start in range(0, len(raw), CHUNK_BYTES)]
@@ -204,7 +212,7 @@ class HotlistStore:
             _SWITCH,
             5,
             *(_VERSION, _LIVE, _CHANGES, f"lik:hotlist:{name}:versions", f"{prefix}{number}"),
-            *(name, number, chunks, _now_ms(), by, why, KEPT_VERSIONS, prefix),
+            *(name, number, chunks, now_ms(), by, why, KEPT_VERSIONS, prefix),
         )
         return None if version is None else int(version)
 
@@ -232,7 +240,9 @@ class HotlistStore:
                     chunks = await self._redis.lrange(f"lik:hotlist:{hotlist.name}:v{number}", 0, -1)
                     if not chunks:
                         break
-                    read[hotlist.name, number] = await asyncio.to_thread(_unpack, hotlist.name, number, chunks)
+                    read[hotlist.name, number] = await asyncio.to_thread(
+                        unpack_chunks, hotlist.name, number, chunks
+                    )
             else:
                 parts = [(hotlist, read[hotlist.name, number]) for hotlist, number in live]
                 return await asyncio.to_thread(Snapshot.join, version, parts)
@@ -273,11 +283,7 @@ class HotlistStore:
         return found
 
 
-def _pack(name: str, entries: Sequence[HotlistEntry]) -> bytes:
-    return pack_entries(Hotlist(name=name), entries).to_bytes()
-
-
-def _unpack(name: str, number: int, chunks: Sequence[bytes]) -> Columns:
+def unpack_chunks(name: str, number: int, chunks: Sequence[bytes]) -> Columns:
     try:
         return Columns.from_bytes(b"".join(chunks))
     except Exception as error:  # Whatever numpy, zip or JSON say to bytes that are not theirs.
@@ -286,5 +292,5 @@ def _unpack(name: str, number: int, chunks: Sequence[bytes]) -> Columns:
         ) from error
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
     return time.time_ns() // 1_000_000

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import bench_app
+from pipeline import hotlist
 from pipeline.errors import ConfigurationError, KruispuntError
 from pipeline.settings import load_settings
 
@@ -32,6 +33,7 @@ app.add_typer(confusion_app, name="confusion")
 app.add_typer(bench_app, name="bench")
 audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+app.add_typer(hotlist.app, name="hotlist")
 
 
 class WorkerName(StrEnum):

@@ -121,16 +121,18 @@ async def publish_hotlists(recording: Recording, settings: Settings, url: str) -
             )
             _expect(made, "create a hotlist")
             answer = await client.post(
-                f"{path}/versions",
+                f"{path}/staged",
                 params={"why": "demo"},
                 content=rows,
                 headers={"Content-Type": "text/csv; charset=utf-8"},
             )
+            _expect(answer, "upload a hotlist")
+            preview = answer.json()
+            if preview["accepted"] != count:
+                raise UnavailableError(f"{path}: {preview['accepted']} of {count} rows taken: {preview['errors']}")
+            answer = await client.post(f"{path}/staged/{preview['number']}/publish", json={"why": "demo"})
             _expect(answer, "publish a hotlist")
-            body = answer.json()
-            if body["accepted"] != count:
-                raise UnavailableError(f"{path}: {body['accepted']} of {count} rows taken: {body['rejected']}")
-            version = body["version"]
+            version = answer.json()["version"]
     return version
 
 

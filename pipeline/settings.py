@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     admin_token: SecretStr = Field(
         SecretStr(""), description="API token of the admin endpoint (hotlists); empty: tokens are refused."
     )
+    upload_max_bytes: int = Field(
+        2_147_483_648, ge=1024, description="Largest hotlist file that the console takes, as it is sent."
+    )
     gateway_host: str = Field("127.0.0.1", description="Address the ingest gateway listens on.")
     gateway_port: int = Field(8081, ge=0, le=65535, description="Port of the ingest gateway.")
     gateway_token: SecretStr = Field(
@@ -146,6 +149,9 @@ class Settings(BaseSettings):
     rir_intake_token: SecretStr = Field(
         SecretStr(""), description="Bearer token for the address of the intake; empty: none is sent."
     )
+    zone_language: Literal["nl", "fr", "en"] = Field(
+        "nl", description="Language in which information reports are drafted and printed, and units are told."
+    )
     search_reason_after_days: int = Field(
         30,
         ge=0,
@@ -168,6 +174,17 @@ class Settings(BaseSettings):
         365, ge=1, description="How long the desk's copies of information reports are kept; the zone decides."
     )
     keep_audit_days: int = Field(3650, ge=365, description="How long the audit trail is kept; the zone decides.")
+    keep_figures_days: int = Field(
+        400, ge=31, le=3650, description="How long counts per camera and hour, and camera notices, are kept."
+    )
+    camera_quiet_after_s: float = Field(
+        1800.0,
+        gt=0,
+        description="A camera is not called quiet before it was silent this long, however busy it usually is.",
+    )
+    camera_clock_drift_s: float = Field(
+        10.0, gt=0, description="A camera whose clock is off by more than this raises a notice."
+    )
 
     budget_read_to_hit_ms: float = Field(25.0, gt=0, description="Budget: read appended to hit appended.")
     budget_read_to_alert_ms: float = Field(250.0, gt=0, description="Budget: read appended to alert sent out.")

@@ -62,6 +62,9 @@ LATE = Counter("lik_late_total", "Messages over their latency budget.", ["span"]
 BATCH = Histogram("lik_batch_size", "Messages taken at once.", ["stage"], buckets=(1, 4, 16, 64, 256, 1024, 4096))
 SNAPSHOT_VERSION = Gauge("lik_snapshot_version", "Version of the snapshot that is matched against.")
 SNAPSHOT_AGE = Gauge("lik_snapshot_checked_seconds", "Unix time when the snapshot last agreed with Redis.")
+RIR_WAITING = Gauge("lik_rir_waiting", "Versions of information reports that have yet to leave.")
+RIR_OLDEST_S = Gauge("lik_rir_oldest_seconds", "How long the oldest of them has waited; 0 where there is none.")
+CAMERA_NOTICES = Gauge("lik_camera_notices", "1 while this is wrong with a camera.", ["camera", "kind"])
 
 
 def budgets_ms(settings: Settings) -> dict[str, float]:

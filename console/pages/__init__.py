@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from console.pages import audit, handover, map, retention, rir, search, statistics, unit
+from console.pages import audit, handover, map, retention, rir, search, statistics, tokens, unit
 
 PAGES: tuple[APIRouter, ...] = tuple(
-    each.routes for each in (map, search, handover, rir, unit, statistics, retention, audit)
+    each.routes for each in (map, search, handover, rir, unit, statistics, retention, tokens, audit)
 )

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from console import auth
 from console.body import form
 from console.messages import text
+from console.pictures import picture_answer
 from console.preferences import language_of
 from console.rooms import ROOMS, enter, note, page, rooms_of, store_of
 from console.web import TEMPLATES
@@ -43,9 +44,17 @@ Visitor = Annotated[Viewer, Depends(enter("rir"))]
 async def list_page(request: Request, user: Visitor, state: State | None = None) -> Response:
     """Show the newest reports."""
     await note(request, user, "page.view", "rir")
-    reports = await store_of(request).reports.all(user, state=state)
-    cameras = request.app.state.cameras
-    return page(request, "rir", user, reports=reports, states=list(State), chosen=state, cameras=cameras)
+    store, cameras = store_of(request), request.app.state.cameras
+    return page(
+        request,
+        "rir",
+        user,
+        reports=await store.reports.all(user, state=state),
+        backlog=await store.outbox.backlog(user),
+        states=list(State),
+        chosen=state,
+        cameras=cameras,
+    )
 
 
 @routes.post("/alerts/{alert_id}/rir")
@@ -103,7 +112,7 @@ async def attachment(request: Request, rir_id: str, name: str, user: Visitor) ->
     except UnknownReportError:
         raise HTTPException(404, "there is no such report or attachment") from None
     await note(request, user, "rir.attachment", rir_id, name)
-    return Response(content, media_type="image/jpeg")
+    return picture_answer(content)
 
 
 @routes.get("/rir/{rir_id}/report.pdf")
@@ -114,7 +123,7 @@ async def as_pdf(request: Request, rir_id: str, user: Visitor) -> Response:
     names = [each.name for each in report.draft.attachments]
     pictures = {name: await reports.attachment(rir_id, name, user) for name in names}
     await note(request, user, "rir.pdf", rir_id)
-    content = await asyncio.to_thread(pdf.render, report, pictures)
+    content = await asyncio.to_thread(pdf.render, report, pictures, reports.wording)
     disposition = f'inline; filename="rir-{rir_id[:8]}.pdf"'
     return Response(content, media_type="application/pdf", headers={"Content-Disposition": disposition})
 

@@ -14,10 +14,12 @@ from starlette.exceptions import HTTPException
 
 from console import auth
 from console.body import small_body
+from console.hub import Hub
+from console.pictures import picture_answer
 from console.preferences import language_of
 from console.present import Cameras, Shown, unit_alert
 from console.rooms import enter, note, page, store_of
-from console.stream import BEAT_S, CHECK_S, RETRY_MS, Hub, beat
+from console.stream import BEAT_S, RETRY_MS, beat
 from pipeline import telemetry
 from pipeline.alerts.rows import AlertRow, Answer, UnknownAlertError
 from pipeline.alerts.store import AlertStore, Viewer
@@ -72,7 +74,7 @@ async def unit_picture(request: Request, alert_id: str, kind: str, user: Visitor
     if picture is None:
         raise HTTPException(404, "this alert has no such picture")
     await note(request, user, f"{kind}.view", alert_id)
-    return Response(picture, media_type="image/jpeg")
+    return picture_answer(picture)
 
 
 @routes.post("/unit/alerts/{alert_id}/response")
@@ -120,7 +122,7 @@ async def _events(
             sent = shown
             data = msgspec.json.encode(shown).decode()
             yield ServerSentEvent(data, event="alerts", retry=RETRY_MS, sep="\n")
-        await hub.wait_past(moves, CHECK_S)
+        await hub.wait_past(moves)
         spare_s = begun_s + GATHER_S - time.monotonic()
         if spare_s > 0 and not hub.closed:
             await hub.closing(spare_s)

@@ -1,8 +1,9 @@
 // What an operator does to an alert, and what is asked before it is done. Each gives the alert as it then is, or null
 // where nothing was done; why is said in plain words.
 
-import { fillPatch, fillPlate, fillSure } from "./rows.js";
+import { fillSure } from "./rows.js";
 import { toast } from "./tell.js";
+import { fillPicture, fillPlate } from "./vehicle.js";
 import { desk, word } from "./words.js";
 
 const csrf = document.querySelector("meta[name=csrf]").content;
@@ -73,7 +74,9 @@ function refused(answer) {
 }
 
 function askConfirm(alert) {
-  fillPatch(confirmBox.querySelector(".patch"), alert);
+  fillPicture(confirmBox.querySelector(".patch"), alert, "patch");
+  confirmBox.querySelector(".vehicle").hidden = !alert.has_picture;
+  fillPicture(confirmBox.querySelector(".vehicle"), alert, "picture");
   fillPlate(confirmBox.querySelector(".plate.read"), alert.read, alert.read_country);
   fillPlate(confirmBox.querySelector(".plate.listed"), alert.listed, alert.listed_country);
   fillSure(confirmBox.querySelector(".sure"), alert);

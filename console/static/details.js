@@ -1,7 +1,8 @@
 // The details beside the list: everything about one alert, where a note is written and the map is drawn.
 
-import { fillClaim, fillPatch, fillPlate, fillVerdict, set } from "./rows.js";
-import { desk, momentText, numberText, percentText, word } from "./words.js";
+import { fillClaim, fillVerdict, set } from "./rows.js";
+import { fillPicture, fillPlate } from "./vehicle.js";
+import { desk, momentText, numberText, percentText, timeText, word } from "./words.js";
 
 const panel = document.getElementById("details");
 const template = document.getElementById("facts");
@@ -20,8 +21,11 @@ export function show(alert) {
   panel.hidden = false;
   set(panel, ".priority", alert.priority_word);
   fillPlate(panel.querySelector(".plate.read"), alert.read, alert.read_country);
-  fillPatch(panel.querySelector(".patch"), alert);
-  fillPicture(alert);
+  fillPlate(panel.querySelector(".plate.listed"), alert.listed, alert.listed_country);
+  panel.classList.toggle("same", alert.same);
+  fillPicture(panel.querySelector(".patch"), alert, "patch");
+  panel.querySelector(".vehicle").hidden = !alert.has_picture;
+  fillPicture(panel.querySelector(".vehicle"), alert, "picture");
   fillClaiming(alert);
   const report = panel.querySelector("form.rir");
   if (report !== null) report.action = `/alerts/${encodeURIComponent(alert.id)}/rir`;
@@ -52,19 +56,21 @@ export function toggleMap() {
 async function drawMap(alert) {
   const box = panel.querySelector(".map");
   box.hidden = false;
-  const { draw } = await import("./map.js");
+  // Neither is there until somebody wants a map.
+  const [{ draw }] = await Promise.all([import("./map.js"), style("map.css")]);
   await draw(box, { sightings: alert.all_sightings });
 }
 
-function fillPicture(alert) {
-  const box = panel.querySelector(".picture");
-  box.hidden = !alert.has_picture;
-  if (!alert.has_picture) return;
-  const image = new Image();
-  image.alt = word("alert.picture");
-  image.addEventListener("error", () => { box.hidden = true; });
-  image.src = `/alerts/${encodeURIComponent(alert.id)}/picture.jpg`;
-  box.append(image);
+function style(name) {
+  const address = new URL(name, import.meta.url).href;
+  if ([...document.styleSheets].some((sheet) => sheet.href === address)) return null;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = address;
+  return new Promise((ready) => {
+    for (const name of ["load", "error"]) link.addEventListener(name, ready, { once: true });
+    document.head.append(link);
+  });
 }
 
 function fillClaiming(alert) {
@@ -108,11 +114,23 @@ function fillFirst(add, alert) {
     ...alert.responses.map((each) => [`${each.word}: ${each.by}, ${momentText(each.at_ms)}`, each.note].filter(Boolean).join(" · ")),
     alert.trouble,
   ], "answer");
+  add("details.deliveries", alert.deliveries.map(told), "told");
   add("details.instructions", [alert.instructions], "do");
   add("alert.reason", [alert.reason]);
   add("details.list", [`${alert.list} (${alert.category_word.toLowerCase()})`, alert.owner]);
   add("alert.legal", [alert.legal_basis]);
   add("details.kind", [alert.sure, `${alert.kind_word}, ${word("details.posterior")} ${percentText(alert.posterior)}`]);
+}
+
+function told(each) {
+  const again = each.state === "pending" && each.attempts > 0 && each.next_ms !== null;
+  return [
+    `${each.receiver} (${each.kind_word}): ${each.state_word}`,
+    momentText(each.at_ms),
+    each.attempts > 1 ? word("delivery.attempts", { count: each.attempts }) : "",
+    each.problem,
+    again ? word("delivery.next", { time: timeText(each.next_ms) }) : "",
+  ].filter(Boolean).join(" · ");
 }
 
 function fillMore(add, alert) {

@@ -24,6 +24,11 @@ export class Line {
     addEventListener("pageshow", (event) => { if (event.persisted) this.#again(); });
   }
 
+  // Go on after a change number that the page has by other ways.
+  resumeAfter(seq) {
+    this.#last = String(seq);
+  }
+
   open() {
     clearTimeout(this.#timer);
     this.#heardMs = Date.now();

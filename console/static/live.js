@@ -5,9 +5,10 @@ import * as details from "./details.js";
 import { claim, release, judge } from "./deeds.js";
 import { Filter } from "./filter.js";
 import { Line } from "./line.js";
-import { clock, plateText } from "./rows.js";
+import { clock } from "./rows.js";
 import * as sound from "./sound.js";
 import { say, toast } from "./tell.js";
+import { plateText } from "./vehicle.js";
 import { Window } from "./window.js";
 import { desk, word } from "./words.js";
 
@@ -78,8 +79,6 @@ setInterval(() => { if (!complete && document.visibilityState === "visible") old
 function count() {
   const { open, view, hidden } = alerts;
   $("todo").textContent = String(open);
-  const title = `${open > 0 ? `(${open}) ` : ""}${word("live.title")} · ${word("product")}`;
-  if (document.title !== title) document.title = title;
   $("empty").hidden = view.length > 0;
   if (view.length === 0) {
     const why = alerts.all.length === 0 ? "live.empty" : filter.narrows || filter.chosen.show === "mine"
@@ -92,6 +91,13 @@ function count() {
   if (shown.atTop) unseen = 0;
   $("newer").hidden = unseen === 0;
   $("newer").textContent = `↑ ${unseen} ${word(unseen === 1 ? "live.new_one" : "live.new_many")}`;
+}
+
+// Not with every alert: a new title is news for the whole browser, and nobody reads fifty of them in a second.
+function entitle() {
+  const { open } = alerts;
+  const title = `${open > 0 ? `(${open}) ` : ""}${word("live.title")} · ${word("product")}`;
+  if (document.title !== title) document.title = title;
 }
 
 // --- what the operator does ----------------------------------------------------------------------------------
@@ -116,7 +122,8 @@ async function give(id, verdict) {
   shown.row(id)?.classList.add("busy");
   const judged = await judge(alert, verdict, details.noteFor(id));
   shown.row(id)?.classList.remove("busy");
-  shown.row(id)?.focus({ preventScroll: true });
+  // Whoever has gone on to another row meanwhile stays there.
+  if (shown.chosen === id) shown.row(id)?.focus({ preventScroll: true });
   if (judged === null) return;
   take(judged);
   say(`${word("live.announced_verdict")}: ${judged.acknowledgement.word}, ${plateText(judged.read)}`);
@@ -259,7 +266,7 @@ function showSound() {
   $("sound-blocked").hidden = !sound.blocked();
 }
 
-setInterval(() => shown.tick(), 1000);
+setInterval(() => { shown.tick(); entitle(); }, 1000);
 // Who is at work on an alert keeps their claim on it.
 setInterval(() => {
   for (const alert of alerts.all) if (alert.claim?.by === desk.user && alert.id === shown.chosen) claim(alert);
@@ -269,15 +276,28 @@ showFilter();
 showSound();
 // Other pages point at an alert by the part after the #, which no server and no log gets to see.
 if (/^#[0-9a-f]{32}$/.test(location.hash)) openDetails(location.hash.slice(1));
-new Line("/alerts/stream", {
+const line = new Line("/alerts/stream", {
   state(name) {
-    const line = $("connection");
-    if (line.dataset.state === name) return;
-    line.dataset.state = name;
-    line.textContent = word(`live.${name}`);
+    const shown = $("connection");
+    if (shown.dataset.state === name) return;
+    shown.dataset.state = name;
+    shown.textContent = word(`live.${name}`);
   },
   snapshot,
   alert: take,
   clock(serverMs) { clock.offsetMs = serverMs - Date.now(); },
   leave,
-}).open();
+});
+
+// What the page begins with was asked for in its head, while the scripts were on their way. Without it, the line
+// begins with a snapshot of its own.
+async function begin() {
+  const answer = await fetch("/alerts/newest").catch(() => null);
+  if (answer?.ok) {
+    const { seq, alerts: newest } = await answer.json();
+    snapshot(newest);
+    line.resumeAfter(seq);
+  }
+  line.open();
+}
+begin();

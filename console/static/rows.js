@@ -1,5 +1,6 @@
 // One alert as a row. Everything that comes from outside is set as text, never as markup.
 
+import { fillPicture, fillPlate, plateText } from "./vehicle.js";
 import { ageText, dayText, desk, momentText, numberText, timeText, word } from "./words.js";
 
 const DAY_MS = 12 * 3600 * 1000;
@@ -11,43 +12,11 @@ export const set = (root, selector, text) => {
   if (found.textContent !== text) found.textContent = text;
 };
 
-export function plateText(pieces) {
-  return pieces.map(([text]) => text).join("");
-}
-
-export function fillPlate(element, pieces, country) {
-  const parts = [];
-  if (country) {
-    const band = document.createElement("span");
-    band.className = "band";
-    band.textContent = country;
-    parts.push(band);
-  }
-  for (const [text, differs] of pieces) {
-    const part = document.createElement(differs ? "mark" : "span");
-    part.textContent = text;
-    if (differs) part.title = word("alert.differs");
-    parts.push(part);
-  }
-  element.replaceChildren(...parts);
-}
-
-export function fillPatch(box, alert) {
-  box.classList.remove("has-image");
-  box.querySelector("img")?.remove();
-  if (!alert.has_patch) return;
-  const image = new Image(128, 64);
-  image.alt = word("alert.patch");
-  image.addEventListener("error", () => { image.remove(); box.classList.remove("has-image"); });
-  image.addEventListener("load", () => box.classList.add("has-image"));
-  image.src = `/alerts/${encodeURIComponent(alert.id)}/patch.jpg`;
-  box.append(image);
-}
-
-export function loadPatch(row) {
-  if (row.dataset.patch === "asked") return;
-  row.dataset.patch = "asked";
-  fillPatch(row.querySelector(".patch"), row.alert);
+export function loadPictures(row) {
+  if (row.dataset.pictures === "asked") return;
+  row.dataset.pictures = "asked";
+  fillPicture(row.querySelector(".patch"), row.alert, "patch");
+  fillPicture(row.querySelector(".vehicle"), row.alert, "picture");
 }
 
 export function makeRow(alert) {

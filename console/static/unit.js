@@ -2,6 +2,7 @@
 
 import { Line } from "./line.js";
 import { say, toast } from "./tell.js";
+import { fillPicture, fillPlate, plateText } from "./vehicle.js";
 import { ageText, momentText, timeText, word } from "./words.js";
 
 const KEY = "kruispunt.unit.sound";
@@ -42,7 +43,10 @@ function fill(card, alert) {
   card.querySelector(".category").dataset.category = alert.category;
   set(".standing", word(alert.withdrawn ? "unit.withdrawn" : alert.confirmed ? "unit.confirmed" : "unit.unconfirmed"));
   card.querySelector(".standing").dataset.sure = String(alert.confirmed && !alert.withdrawn);
-  fillPlate(card.querySelector(".plate"), alert.listed, alert.listed_country);
+  fillPlate(card.querySelector(".plate.listed"), alert.listed, alert.listed_country);
+  // A unit looks for the plate that is listed; what was read beside it, only where it was not the same.
+  card.querySelector(".read-as").hidden = alert.same;
+  fillPlate(card.querySelector(".plate.read"), alert.read, alert.read_country);
   set(".sure", alert.doubt ? alert.sure : "");
   set(".reason", alert.reason);
   set(".do", alert.instructions);
@@ -58,27 +62,16 @@ function fill(card, alert) {
     line.textContent = `${each.by}: ${each.word}, ${timeText(each.at_ms)}`;
     return line;
   }));
-  if (known === undefined) picture(card, alert);
+  if (known === undefined) pictures(card, alert);
   tick(card);
 }
 
-function fillPlate(element, pieces, country) {
-  const band = document.createElement("span");
-  band.className = "band";
-  band.textContent = country;
-  const text = document.createElement("span");
-  text.textContent = pieces.map(([piece]) => piece).join("");
-  element.replaceChildren(...(country ? [band, text] : [text]));
-}
-
-function picture(card, alert) {
-  const kind = alert.has_picture ? "picture" : alert.has_patch ? "patch" : null;
-  if (kind === null) return;
-  const image = new Image(), box = card.querySelector(".patch");
-  image.alt = word(`alert.${kind}`);
-  image.addEventListener("load", () => { box.hidden = false; });
-  image.src = `/unit/alerts/${encodeURIComponent(alert.id)}/${kind}.jpg`;
-  box.append(image);
+function pictures(card, alert) {
+  for (const [kind, selector] of [["patch", ".patch"], ["picture", ".vehicle"]]) {
+    const box = card.querySelector(selector);
+    box.hidden = !alert[`has_${kind}`];
+    fillPicture(box, alert, kind, "/unit/alerts");
+  }
 }
 
 function tick(card) {
@@ -88,7 +81,7 @@ function tick(card) {
 }
 
 function ring(alert) {
-  say(`${word(alert.withdrawn ? "unit.withdrawn" : "unit.new")}: ${alert.listed.map(([piece]) => piece).join("")}`);
+  say(`${word(alert.withdrawn ? "unit.withdrawn" : "unit.new")}: ${plateText(alert.listed)}`);
   navigator.vibrate?.([200, 100, 200]);
   if (context?.state !== "running" || !wanted) return;
   const pitches = alert.withdrawn ? [660, 440, 330] : [880, 1175, 880, 1175];

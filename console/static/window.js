@@ -1,7 +1,7 @@
 // The list that is drawn only where it is looked at. Every row is as high as the next, so a row's place is its number;
 // the chosen row is always there, so that the keyboard and a screen reader never lose it.
 
-import { fillRow, loadPatch, makeRow, tick } from "./rows.js";
+import { fillRow, loadPictures, makeRow, tick } from "./rows.js";
 
 const MORE = 4;
 const SETTLED_MS = 180;
@@ -12,6 +12,7 @@ export class Window {
   #list;
   #alerts;
   #rows = new Map();
+  #places = new Map();
   #asked = false;
   #anchor = null;
   #top = 0;
@@ -28,6 +29,8 @@ export class Window {
     this.#alerts = alerts;
     this.on = on; // { drawn(), nearEnd() }
     scroller.addEventListener("scroll", () => {
+      // What this window scrolled itself it has remembered already.
+      if (scroller.scrollTop === this.#top) return;
       this.#top = scroller.scrollTop;
       this.#remember();
       this.ask();
@@ -102,11 +105,14 @@ export class Window {
   }
 
   #put(wanted, height) {
+    this.#places = wanted;
     const size = String(this.#alerts.view.length), now = performance.now();
     let next = this.#list.firstElementChild;
     for (const [id, at] of wanted) {
       const alert = this.#alerts.get(id);
       let row = this.#rows.get(id);
+      // From the first vehicle's picture on, every row keeps a place for one: the columns stay in line.
+      if (alert.has_picture) this.#list.classList.add("with-vehicles");
       if (row === undefined) {
         row = makeRow(alert);
         this.#rows.set(id, row);
@@ -135,9 +141,10 @@ export class Window {
     if (Math.abs(top - this.#top) > 0.5) this.#scroll(top);
   }
 
+  // Where rows are drawn counts, not where they will be: alerts that came since are not in sight yet.
   #remember() {
     const height = this.rowHeight, top = this.#top, view = this.#alerts.view;
-    const at = this.chosen === null ? -1 : this.#alerts.indexOf(this.chosen);
+    const at = this.#places.get(this.chosen) ?? -1;
     const offset = at * height - top;
     if (at >= 0 && offset > -height && offset < this.#sight) {
       this.#anchor = { id: this.chosen, offset };
@@ -145,7 +152,8 @@ export class Window {
       this.#anchor = null;
     } else {
       const shown = Math.min(Math.floor(top / height), view.length - 1);
-      this.#anchor = shown < 0 ? null : { id: view[shown].id, offset: shown * height - top };
+      const drawn = [...this.#places].find(([, place]) => place === shown)?.[0] ?? view[shown]?.id;
+      this.#anchor = drawn === undefined ? null : { id: drawn, offset: shown * height - top };
     }
   }
 
@@ -176,6 +184,6 @@ export class Window {
 
   // Pictures are fetched for rows that have stayed: not for those that fly by.
   #settled() {
-    for (const row of this.#rows.values()) loadPatch(row);
+    for (const row of this.#rows.values()) loadPictures(row);
   }
 }

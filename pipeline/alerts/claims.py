@@ -2,8 +2,8 @@
 
 A claim holds for `CLAIM_S` and is renewed by claiming again. While somebody holds it, another's verdict is refused
 unless they take over in so many words; an alert that nobody claimed takes a verdict at once, so that one key is
-enough at night. A verdict ends the claim. A page that says which verdict it showed (`seen`) is refused when there
-has been another one since.
+enough at night. A verdict ends the claim, and so does its time: every page hears of either. A page that says which
+verdict it showed (`seen`) is refused when there has been another one since.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from sqlalchemy import func as sql
 from sqlalchemy import insert, select, update
 
 from pipeline import telemetry
-from pipeline.alerts import reports
 from pipeline.alerts.database import Change, Database
+from pipeline.alerts.reports import Reports
 from pipeline.alerts.rows import Claim, UnknownAlertError, Verdict, live_claim
 from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS
 from pipeline.alerts.viewer import Viewer, may_see
@@ -40,8 +40,9 @@ class OutdatedError(Exception):
 class Claims:
     """Who handles which alert, and what they say of it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reports: Reports) -> None:
         self._database = database
+        self._reports = reports
 
     async def claim(self, alert_id: str, by: Viewer, *, take_over: bool = False) -> Claim:
         """Take an alert in hand, or renew one's claim; a new holder is a change that every page hears of.
@@ -81,6 +82,22 @@ class Claims:
             values = {"claimed_by": None, "claimed_until_ns": None, **await _numbers(change, row.covert)}
             await change.connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(**values))
 
+    async def expire(self) -> int:
+        """End the claims that have run out, each a change that every page hears of; return how many there were."""
+        over = select(ALERTS.c.alert_id, ALERTS.c.covert).where(ALERTS.c.claimed_until_ns <= telemetry.now_ns())
+        async with self._database.read() as connection:
+            # Nearly always there is none, and nobody has to wait for that.
+            if (await connection.execute(over.limit(1))).first() is None:
+                return 0
+        async with self._database.change() as change:
+            # Asked again: one that was renewed meanwhile holds.
+            rows = (await change.connection.execute(over)).all()
+            for row in rows:
+                values = {"claimed_by": None, "claimed_until_ns": None, **await _numbers(change, row.covert)}
+                mine = ALERTS.c.alert_id == row.alert_id
+                await change.connection.execute(update(ALERTS).where(mine).values(**values))
+        return len(rows)
+
     async def acknowledge(
         self, alert_id: str, verdict: Verdict, *, by: Viewer, note: str, seen: int | None, take_over: bool
     ) -> None:
@@ -110,7 +127,7 @@ class Claims:
             }
             await change.connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(**values))
             if verdict is Verdict.CONFIRMED:
-                await reports.draft_stored(change.connection, decode(row.payload, Alert), by=by.name)
+                await self._reports.draft_stored(change.connection, decode(row.payload, Alert), by=by.name)
 
 
 def _release(row: Any, verdict: Verdict, now_ns: int) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Database:
                     f"the database holds tables of version {known}, this is version {SCHEMA_VERSION}; name "
                     "another one with LIK_DATABASE_URL, or run the version that made it"
                 )
-            await connection.run_sync(METADATA.create_all)
+            await connection.run_sync(_create)
             if known is None:
                 await connection.execute(insert(SCHEMA).values(version=SCHEMA_VERSION))
                 await connection.execute(insert(COUNTER).values(id=1, seq=0, open_seq=0))
@@ -114,6 +114,14 @@ class Change:
         taken = update(COUNTER).values(**values).returning(COUNTER.c.seq, COUNTER.c.open_seq)
         row = (await self.connection.execute(taken)).one()
         return Numbers(row.seq, None if covert else row.open_seq)
+
+
+def _create(connection: Connection) -> None:
+    """Create the tables that are missing, and the indexes that were added to those that are there."""
+    METADATA.create_all(connection)
+    for table in METADATA.sorted_tables:
+        for index in sorted(table.indexes, key=lambda each: str(each.name)):
+            index.create(connection, checkfirst=True)
 
 
 def _version(connection: Connection) -> int | None:

@@ -2,8 +2,8 @@
 
 A release of an alert to the units is a round. A round opens with the receivers of level 0; while no unit answers,
 it escalates to the next level; it ends with an answer, or when a later verdict takes the release back, of which
-everybody who was told is then told too. A delivery that is given up is a change of its alert, so that the
-operator sees it.
+everybody who was told is then told too. A delivery that arrives or is given up is a change of its alert, so that
+the operator sees it at once.
 
 Every query here leaves covert alerts out; `pipeline.alerts.notify` asserts it once more before anything is sent.
 """
@@ -264,7 +264,7 @@ class Deliveries:
         ]
 
     async def note(self, due: Due, *, delivered: bool, detail: str, retry_at_ns: int | None) -> None:
-        """Write an attempt down; one that failed without a `retry_at_ns` was the last: the operator sees that."""
+        """Write an attempt down; one that failed without a `retry_at_ns` was the last."""
         number = due.attempts + 1
         state = State.DELIVERED if delivered else State.FAILED if retry_at_ns is None else State.PENDING
         async with self._database.change() as change:
@@ -286,7 +286,7 @@ class Deliveries:
                 .where(mine, ~over)
                 .values(state=state.value, next_at_ns=None if delivered else retry_at_ns)
             )
-            if state is State.FAILED:
+            if state is not State.PENDING:
                 await _touch(change, due.alert.alert_id)
 
     async def _any(self, query: Select[Any]) -> bool:

@@ -1,6 +1,7 @@
 """The worker for what follows from alerts: it tells units, sends reports, and removes what is past its time.
 
-Three loops in one process, each on its own: one that cannot go on for now does not hold the others up.
+It counts what comes of each camera too, and looks for those that are quiet or whose clock is off. Loops in one
+process, each on its own: one that cannot go on for now does not hold the others up.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import telemetry
+from pipeline.alerts.census import Census
 from pipeline.alerts.notify import Notifier
 from pipeline.alerts.outbox import Dispatcher
 from pipeline.alerts.receivers import load_receivers
 from pipeline.alerts.store import AlertStore
+from pipeline.alerts.watch import Watch
 from pipeline.cameras import load_cameras
 from pipeline.errors import UnavailableError
 from pipeline.settings import Settings
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 POLL_S: Final = 0.25
 """How often is asked whether something is due: one indexed read each time."""
 RETENTION_S: Final = 3600.0
+COUNT_S: Final = 0.05
+WATCH_S: Final = 30.0
 RETRY_S: Final = 2.0
 
 
@@ -47,7 +52,9 @@ async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], No
     store = AlertStore.of(settings)
     await store.open()
     try:
-        async with Publisher(settings) as publisher, httpx.AsyncClient() as client:
+        census = Census(settings, store.cameras, cameras)
+        async with Publisher(settings) as publisher, httpx.AsyncClient() as client, census:
+            watch = Watch(settings, store.cameras, cameras)
             notifier = Notifier(settings, store, receivers, client, cameras)
             dispatcher = Dispatcher(settings, store.outbox, store.reports, publisher, client)
 
@@ -55,7 +62,14 @@ async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], No
                 await store.retention.enforce(settings)
                 return 0
 
+            async def look() -> int:
+                if await census.caught_up():
+                    await watch.step()
+                return 0
+
             loops = [
+                asyncio.create_task(_repeat("census", census.step, COUNT_S, stop)),
+                asyncio.create_task(_repeat("watch", look, WATCH_S, stop)),
                 asyncio.create_task(_repeat("notify", notifier.step, POLL_S, stop)),
                 asyncio.create_task(_repeat("rir", dispatcher.step, POLL_S, stop)),
                 asyncio.create_task(_repeat("retention", enforce, RETENTION_S, stop)),
@@ -78,7 +92,7 @@ async def _repeat(name: str, step: Callable[[], Awaitable[int]], wait_s: float, 
             telemetry.MESSAGES.labels(name, "retry").inc()
             pause_s = RETRY_S
         except Exception as error:
-            # A defect of ours in one loop must not end the other two; the text may hold a plate.
+            # A defect of ours in one loop must not end the others; the text may hold a plate.
             log.error("%s: failed (%s); trying again in %g s", name, type(error).__name__, RETRY_S)
             telemetry.MESSAGES.labels(name, "defect").inc()
             pause_s = RETRY_S

@@ -6,6 +6,7 @@ Everything is counted over the alerts that the viewer may see: a covert alert is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import case, select
@@ -62,7 +63,7 @@ class ListFigures:
 
 @dataclass(frozen=True, slots=True)
 class CameraFigures:
-    """How often a camera had a hit, and when it last had one. Reads without a hit are not stored."""
+    """How often a camera had a hit, and when it last had one; `CameraBook` knows of its reads."""
 
     camera: str
     hits: int
@@ -81,6 +82,8 @@ class StageFigures:
     budget_ms: float | None
     late: int
     """How many were over the budget."""
+    line: tuple[float | None, ...] = ()
+    """The 99th percentile of each part of the time, oldest first; None where there was no alert."""
 
 
 class Figures:
@@ -163,31 +166,49 @@ class Figures:
         async with self._database.read() as connection:
             return [CameraFigures(row.camera, row.hits, row.last_ns) for row in await connection.execute(query)]
 
-    async def per_stage(self, user: Viewer, budgets_ms: dict[str, float]) -> list[StageFigures]:
-        """Return how long each span of the latest `TRAILS` alerts took, against its budget where it has one."""
-        query = select(ALERTS.c.payload).where(may_see(user)).order_by(ALERTS.c.created_at_ns.desc()).limit(TRAILS)
-        lengths: dict[str, list[float]] = {}
+    async def per_stage(
+        self, user: Viewer, budgets_ms: dict[str, float], *, since_ns: int = 0, parts: int = 1
+    ) -> list[StageFigures]:
+        """Return how long each span took of the alerts made since `since_ns`, of the latest `TRAILS` at most.
+
+        Against its budget where it has one, and in `parts` equal parts of the time from then to now.
+        """
+        query = (
+            select(ALERTS.c.payload, ALERTS.c.created_at_ns)
+            .where(may_see(user), ALERTS.c.created_at_ns >= since_ns)
+            .order_by(ALERTS.c.created_at_ns.desc())
+            .limit(TRAILS)
+        )
+        part_ns = max(1, -(-(telemetry.now_ns() - since_ns) // parts))
+        lengths: dict[str, list[list[float]]] = {}
         async with self._database.read() as connection:
-            for payload in (await connection.execute(query)).scalars():
-                trail = decode(payload, Alert).trail
+            for row in await connection.execute(query):
+                trail = decode(row.payload, Alert).trail
+                part = min(parts - 1, (row.created_at_ns - since_ns) // part_ns)
                 for span in telemetry.SPANS:
                     length = telemetry.span_ms(trail, span)
                     if length is not None:
-                        lengths.setdefault(span, []).append(length)
-        return [_stage(span, sorted(each), budgets_ms.get(span)) for span, each in lengths.items()]
+                        lengths.setdefault(span, [[] for _ in range(parts)])[part].append(length)
+        return [_stage(span, each, budgets_ms.get(span)) for span, each in lengths.items()]
 
 
-def _stage(span: str, lengths: list[float], budget_ms: float | None) -> StageFigures:
-    last = len(lengths) - 1
+def _stage(span: str, parts: list[list[float]], budget_ms: float | None) -> StageFigures:
+    lengths = sorted(chain.from_iterable(parts))
     return StageFigures(
         span=span,
         count=len(lengths),
-        p50_ms=round(lengths[last // 2], 3),
-        p99_ms=round(lengths[round(last * 0.99)], 3),
-        max_ms=round(lengths[last], 3),
+        p50_ms=_quantile(lengths, 0.5),
+        p99_ms=_quantile(lengths, 0.99),
+        max_ms=round(lengths[-1], 3),
         budget_ms=budget_ms,
         late=0 if budget_ms is None else sum(length > budget_ms for length in lengths),
+        line=tuple(_quantile(sorted(each), 0.99) if each else None for each in parts),
     )
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    last = len(ordered) - 1
+    return round(ordered[last // 2 if share == 0.5 else round(last * share)], 3)
 
 
 def _count(condition: Any) -> Any:

@@ -22,6 +22,7 @@ from pipeline.alerts.deliveries import Due, Kind
 from pipeline.alerts.receivers import Receiver
 from pipeline.alerts.routing import Recipient
 from pipeline.alerts.store import AlertStore
+from pipeline.alerts.wording import Wording
 from pipeline.cameras import Camera
 from pipeline.model import Alert
 from pipeline.settings import Settings
@@ -32,12 +33,6 @@ BACKOFF_S: Final = (5.0, 15.0, 60.0, 300.0, 900.0)
 """How long to wait after each failed attempt; the last one holds for all that follow."""
 _URGENT: Final = frozenset({Priority.CRITICAL, Priority.HIGH})
 _ZONE: Final = ZoneInfo("Europe/Brussels")
-_PRIORITY: Final = {
-    Priority.CRITICAL: "KRITIEK",
-    Priority.HIGH: "DRINGEND",
-    Priority.NORMAL: "Normaal",
-    Priority.LOW: "Laag",
-}
 
 
 class CovertAlertError(RuntimeError):
@@ -73,7 +68,7 @@ class Notifier:
         self._store = store.deliveries
         self._receivers = receivers
         self._client = client
-        self._cameras = cameras
+        self._wording = Wording(settings.zone_language, cameras)
 
     async def step(self) -> int:
         """Do what is due now; return how many deliveries were tried."""
@@ -125,8 +120,7 @@ class Notifier:
     def _telling(self, receiver: Receiver, due: Due) -> Telling:
         alert, entry = due.alert, due.alert.hit.entry
         last = alert.sightings[-1]
-        camera = self._cameras.get(last.camera)
-        where = camera.name if camera is not None else last.camera
+        words = self._wording
         seen = datetime.fromtimestamp(last.captured_at_ns // 1_000_000_000, UTC).astimezone(_ZONE)
         link = f"{self._settings.public_url.rstrip('/')}/unit" if self._settings.public_url else ""
         data: dict[str, object] = {
@@ -138,22 +132,15 @@ class Notifier:
             "captured_at_ns": last.captured_at_ns,
             "link": link,
         }
-        lines = [_OPENING[due.kind], f"{where}, {seen:%H:%M:%S %Z}"]
+        lines = [words.text(f"told.{due.kind}"), f"{words.camera(last.camera)}, {seen:%H:%M:%S %Z}"]
         if receiver.full:
             lines += [f"{entry.plate}: {entry.title or entry.hotlist}", entry.reason]
             data |= {"plate": entry.plate, "hotlist": entry.hotlist, "reason": entry.reason}
-        title = f"{_PRIORITY[entry.priority]}: ANPR-alarm"
+        title = words.text("told.title").format(priority=words.text(f"told.priority.{entry.priority}"))
         if due.kind is Kind.WITHDRAWN:
-            title = "INGETROKKEN: ANPR-alarm"
+            title = words.text("told.title.withdrawn")
         body = "\n".join(line for line in (*lines, link) if line)
         return Telling(due.delivery_id, title, body, entry.priority in _URGENT, data)
-
-
-_OPENING: Final = {
-    Kind.ALERT: "Nieuw alarm voor uw sector.",
-    Kind.ESCALATION: "Nog geen enkele ploeg heeft geantwoord.",
-    Kind.WITHDRAWN: "Het alarm is ingetrokken: niet ingrijpen.",
-}
 
 
 def assert_open(alert: Alert) -> None:

@@ -27,6 +27,7 @@ from pipeline import telemetry, topics
 from pipeline.alerts.database import Database
 from pipeline.alerts.reports import Reports, State
 from pipeline.alerts.tables import OUTBOX, RIR_ATTACHMENTS, RIR_REPORTS, RIR_VERSIONS
+from pipeline.alerts.viewer import Viewer, may_see_report
 from pipeline.errors import UnavailableError
 from pipeline.model import Attachment, RirDraft, decode, encode
 from pipeline.settings import Settings
@@ -35,6 +36,8 @@ from pipeline.topics import Publisher
 log = logging.getLogger(__name__)
 
 LEASE_NS: Final = 60_000_000_000
+GAUGE_NS: Final = 5_000_000_000
+"""How often is measured what waits: it must be seen in minutes, and each time is a query."""
 BACKOFF_S: Final = (1.0, 5.0, 15.0, 60.0, 300.0)
 TIMEOUT_S: Final = 15.0
 REFUSED: Final = frozenset({400, 413, 415, 422})
@@ -50,6 +53,15 @@ class Leaving:
     draft: RirDraft
     attempts: int
     on_topic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What has yet to leave."""
+
+    waiting: int
+    oldest_at_ns: int | None
+    """When the oldest of them was to leave; None where there is none."""
 
 
 class Outbox:
@@ -80,10 +92,18 @@ class Outbox:
             ]
 
     async def waiting(self) -> int:
-        """Count what has yet to leave."""
-        query = select(sql.count()).select_from(OUTBOX).where(OUTBOX.c.next_at_ns.is_not(None))
+        """Count what has yet to leave, covert reports too."""
+        return (await self.backlog()).waiting
+
+    async def backlog(self, user: Viewer | None = None) -> Backlog:
+        """Sum up what has yet to leave: of the reports that `user` may see, or of all without one."""
+        query = select(sql.count(), sql.min(OUTBOX.c.created_at_ns)).where(OUTBOX.c.next_at_ns.is_not(None))
+        if user is not None:
+            of_report = RIR_REPORTS.c.rir_id == OUTBOX.c.rir_id
+            query = query.select_from(OUTBOX.join(RIR_REPORTS, of_report)).where(may_see_report(user))
         async with self._database.read() as connection:
-            return int((await connection.execute(query)).scalar_one())
+            waiting, oldest_at_ns = (await connection.execute(query)).one()
+        return Backlog(waiting, oldest_at_ns)
 
     async def sent(self, leaving: Leaving) -> None:
         """Note that Kafka has acknowledged it."""
@@ -149,13 +169,23 @@ class Dispatcher:
         self._reports = reports
         self._publisher = publisher
         self._client = client
+        self._gauged_at_ns = 0
 
     async def step(self) -> int:
         """Send what is due now; return how much that was."""
         due = await self._outbox.take_due(telemetry.now_ns())
         for leaving in due:
             await self._send(leaving)
+        if telemetry.now_ns() - self._gauged_at_ns >= GAUGE_NS:
+            await self._gauge()
         return len(due)
+
+    async def _gauge(self) -> None:
+        backlog, now_ns = await self._outbox.backlog(), telemetry.now_ns()
+        age_ns = 0 if backlog.oldest_at_ns is None else now_ns - backlog.oldest_at_ns
+        telemetry.RIR_WAITING.set(backlog.waiting)
+        telemetry.RIR_OLDEST_S.set(age_ns / 1e9)
+        self._gauged_at_ns = now_ns
 
     async def _send(self, leaving: Leaving) -> None:
         draft = leaving.draft

@@ -26,8 +26,11 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Image, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from hotlists.entry import Handling
-from pipeline.alerts.reports import Report, State
-from pipeline.model import RirDraft
+from pipeline.alerts.alignment import align, misread_pairs
+from pipeline.alerts.reports import Report
+from pipeline.alerts.rir import DUTCH
+from pipeline.alerts.wording import Wording
+from pipeline.model import Attachment, RirDraft
 
 _ZONE: Final = ZoneInfo("Europe/Brussels")
 _FOLDER: Final = Path(reportlab.__file__).parent / "fonts"
@@ -35,16 +38,9 @@ _REGULAR: Final = TTFont("Vera", str(_FOLDER / "Vera.ttf"))
 _BOLD: Final = TTFont("VeraBd", str(_FOLDER / "VeraBd.ttf"))
 _WIDEST: Final = 120 * mm
 _HIGHEST: Final = 90 * mm
-_STATES: Final = {
-    State.DRAFT: "Ontwerp",
-    State.QUEUED: "Wordt verzonden",
-    State.SENT: "Verzonden",
-    State.ACKNOWLEDGED: "Ontvangen door de intake",
-    State.REFUSED: "Geweigerd door de intake",
-}
 
 
-def render(report: Report, pictures: Mapping[str, bytes]) -> bytes:
+def render(report: Report, pictures: Mapping[str, bytes], wording: Wording = DUTCH) -> bytes:
     """Make the PDF of a report.
 
     Parameters
@@ -52,19 +48,25 @@ def render(report: Report, pictures: Mapping[str, bytes]) -> bytes:
     pictures
         Content of the attachments, by name. One that is missing, is not the one that was attached, or is no image
         is named as such in its place.
+    wording
+        Of everything but what people wrote.
     """
     pdfmetrics.registerFont(_REGULAR)
     pdfmetrics.registerFont(_BOLD)
-    draft = report.draft
-    flow: list[Any] = [_heading(f"Informatierapport {draft.rir_id}", 14)]
+    draft, text = report.draft, wording.text
+    title = text("title").format(id=draft.rir_id)
+    flow: list[Any] = [_heading(title, 14)]
     if draft.handling is Handling.COVERT:
-        flow.append(_heading("DISCREET: niet voor interventie", 11))
-    flow += [_table(_facts(report)), _heading("Inhoud", 11), _table(_text(draft))]
+        flow.append(_heading(text("covert"), 11))
+    flow.append(_table(_facts(report, wording)))
+    if misread_pairs(draft.plate_read, draft.plate_listed) and not set("?*") & set(draft.plate_listed):
+        flow += [_heading(text("differs"), 9), _compared(draft)]
+    flow += [_heading(text("content"), 11), _table(_text(draft, wording))]
     if draft.attachments:
-        flow.append(_heading("Bijlagen", 11))
+        flow.append(_heading(text("attachments"), 11))
     for attachment in draft.attachments:
         content = pictures.get(attachment.name)
-        flow += _picture(attachment.name, attachment.sha256, content)
+        flow += _picture(attachment, content, wording)
     out = io.BytesIO()
     margin = 18 * mm
     document = SimpleDocTemplate(
@@ -74,40 +76,47 @@ def render(report: Report, pictures: Mapping[str, bytes]) -> bytes:
         rightMargin=margin,
         topMargin=margin,
         bottomMargin=margin,
-        title=f"Informatierapport {draft.rir_id}",
+        title=title,
         author=_shown(draft.author),
-        lang="nl-BE",
+        lang=text("tag"),
     )
     document.build(flow)
     return out.getvalue()
 
 
-def _facts(report: Report) -> Iterable[tuple[str, str]]:
-    draft = report.draft
+def _facts(report: Report, wording: Wording) -> Iterable[tuple[str, str]]:
+    draft, text = report.draft, wording.text
+    zone = f" ({text('zone').format(zone=draft.zone)})" if draft.zone else ""
+    state = f"{text(f'state.{report.state.value}')}, {text('version').format(number=report.version)}"
     return (
-        ("Toestand", f"{_STATES[report.state]}, versie {report.version}"),
-        ("Opsteller", draft.author or "automatisch ontwerp"),
-        ("Gesignaleerde nummerplaat", draft.plate_listed),
-        ("Gelezen nummerplaat", draft.plate_read),
-        ("Zekerheid van de lezing", f"{draft.posterior:.1%}".replace(".", ",")),
-        ("Tijdstip", _moment(draft.captured_at_ns)),
-        ("Camera", f"{draft.camera} (zone {draft.zone})" if draft.zone else draft.camera),
-        ("Lijst", draft.hotlist),
-        ("Reden van signalering", draft.reason),
-        ("Wettelijke basis", draft.legal_basis),
-        ("Evaluatie bron / informatie", f"{draft.source_evaluation} / {draft.information_evaluation}"),
-        ("Verwerkingscode", draft.handling_code),
+        (text("state"), state),
+        (text("author"), draft.author or text("author.none")),
+        (text("listed"), draft.plate_listed),
+        (text("read"), draft.plate_read),
+        (text("posterior"), wording.percent(draft.posterior)),
+        (text("moment"), _moment(draft.captured_at_ns)),
+        (text("camera"), wording.place(draft.camera) + zone),
+        (text("hotlist"), draft.hotlist),
+        (text("reason"), draft.reason),
+        (text("legal"), draft.legal_basis),
+        (text("evaluation"), f"{draft.source_evaluation} / {draft.information_evaluation}"),
+        (text("handling"), draft.handling_code),
     )
 
 
-def _text(draft: RirDraft) -> Iterable[tuple[str, str]]:
-    return (
-        ("Wie", draft.who),
-        ("Wat", draft.what),
-        ("Waar", draft.place),
-        ("Doel", draft.purpose),
-        ("Bron", draft.source),
-    )
+def _text(draft: RirDraft, wording: Wording) -> Iterable[tuple[str, str]]:
+    fields = {name: getattr(draft, name) for name in ("who", "what", "place", "purpose", "source")}
+    return ((wording.text(f"field.{name}"), written) for name, written in fields.items())
+
+
+def _compared(draft: RirDraft) -> Table:
+    """Set the plate that was read above the one that is listed, a cell for each character, what differs marked."""
+    columns = align(draft.plate_read, draft.plate_listed)
+    cells = [[_paragraph(column[side] or "–", "VeraBd") for column in columns] for side in (0, 1)]
+    marked = [number for number, (seen, true) in enumerate(columns) if seen != true]
+    style: list[Any] = [("GRID", (0, 0), (-1, -1), 0.25, "#999999")]
+    style += [("BACKGROUND", (number, 0), (number, -1), "#ffc94d") for number in marked]
+    return Table(cells, colWidths=[7 * mm] * len(columns), style=TableStyle(style), hAlign="LEFT")
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> Table:
@@ -116,16 +125,16 @@ def _table(rows: Iterable[tuple[str, str]]) -> Table:
     return Table(cells, colWidths=[55 * mm, None], style=style, splitInRow=1)
 
 
-def _picture(name: str, sha256: str, content: bytes | None) -> list[Any]:
-    caption = _paragraph(f"{name}, SHA-256 {sha256}", "Vera")
+def _picture(attachment: Attachment, content: bytes | None, wording: Wording) -> list[Any]:
+    caption = _paragraph(f"{attachment.name}, SHA-256 {attachment.sha256}", "Vera")
     if content is None:
-        return [caption, _paragraph("Deze bijlage wordt niet meer bewaard.", "VeraBd")]
-    if hashlib.sha256(content).hexdigest() != sha256:
-        return [caption, _paragraph("Deze bijlage is niet het beeld dat werd toegevoegd.", "VeraBd")]
+        return [caption, _paragraph(wording.text("picture.gone"), "VeraBd")]
+    if hashlib.sha256(content).hexdigest() != attachment.sha256:
+        return [caption, _paragraph(wording.text("picture.other"), "VeraBd")]
     try:
         width, height = ImageReader(io.BytesIO(content)).getSize()
     except OSError:
-        return [caption, _paragraph("Deze bijlage is geen leesbaar beeld.", "VeraBd")]
+        return [caption, _paragraph(wording.text("picture.none"), "VeraBd")]
     scale = min(_WIDEST / width, _HIGHEST / height)
     return [Image(io.BytesIO(content), width * scale, height * scale, hAlign="LEFT"), caption, Spacer(0, 4 * mm)]
 

@@ -108,6 +108,7 @@ class Reports:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.wording = rir.DUTCH
 
     async def create(self, alert_id: str, by: Viewer) -> Report:
         """Draft the report of an alert, or return the one that there is.
@@ -122,7 +123,7 @@ class Reports:
             payload = (await connection.execute(query)).scalar()
             if payload is None:
                 raise UnknownAlertError(alert_id)
-            draft = await draft_stored(connection, decode(payload, Alert), by=by.name)
+            draft = await self.draft_stored(connection, decode(payload, Alert), by=by.name)
         return await self.get(draft.rir_id, by)
 
     async def get(self, rir_id: str, user: Viewer) -> Report:
@@ -253,6 +254,16 @@ class Reports:
                 values["state"] = State.ACKNOWLEDGED.value
             await _set(connection, rir_id, **values)
 
+    async def draft_stored(self, connection: AsyncConnection, alert: Alert, *, by: str) -> RirDraft:
+        """Draft the report of an alert that is in the store, with its stored pictures; the one there is stays."""
+        query = select(PICTURES.c.kind, PICTURES.c.content).where(PICTURES.c.alert_id == alert.alert_id)
+        names = {"patch": rir.PATCH, "picture": rir.PICTURE}
+        pictures = {names[row.kind]: row.content for row in await connection.execute(query)}
+        drafted = rir.report(alert, self.wording)
+        draft = msgspec.structs.replace(drafted, attachments=rir.attachments(pictures))
+        await add_draft(connection, draft, by=by, named=alert.hit.entry.named_users, leave=False)
+        return draft
+
     async def _locked(self, connection: AsyncConnection, rir_id: str, by: Viewer, version: int) -> Any:
         query = select(RIR_REPORTS).where(RIR_REPORTS.c.rir_id == rir_id, may_see_report(by)).with_for_update()
         row = (await connection.execute(query)).first()
@@ -277,16 +288,6 @@ class Reports:
             )
             for row in rows
         ]
-
-
-async def draft_stored(connection: AsyncConnection, alert: Alert, *, by: str) -> RirDraft:
-    """Draft the report of an alert that is in the store, with its stored pictures; the one there is stays."""
-    query = select(PICTURES.c.kind, PICTURES.c.content).where(PICTURES.c.alert_id == alert.alert_id)
-    names = {"patch": rir.PATCH, "picture": rir.PICTURE}
-    pictures = {names[row.kind]: row.content for row in await connection.execute(query)}
-    draft = msgspec.structs.replace(rir.report(alert), attachments=rir.attachments(pictures))
-    await add_draft(connection, draft, by=by, named=alert.hit.entry.named_users, leave=False)
-    return draft
 
 
 async def add_draft(

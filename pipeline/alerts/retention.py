@@ -16,6 +16,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy import func as sql
 
 from pipeline import telemetry, topics
+from pipeline.alerts.camera_tables import CAMERA_COUNTS, CAMERA_NOTICES, MINUTE_S
 from pipeline.alerts.database import Database
 from pipeline.alerts.tables import (
     ALERTS,
@@ -37,6 +38,8 @@ BATCH: Final = 100
 PAUSE_S: Final = 0.02
 """Rows removed in one transaction, and the time left to others between two: an alert that comes in meanwhile waits
 for no more than one."""
+MINUTES_KEPT_DAYS: Final = 2
+"""How long counts by the minute are kept: by the hour, they stay."""
 ACTOR: Final = "bewaartermijn"
 
 
@@ -97,6 +100,7 @@ def periods_days(settings: Settings) -> dict[str, int]:
         "pictures": min(settings.keep_pictures_days, settings.keep_alerts_days),
         "deliveries": min(settings.keep_deliveries_days, settings.keep_alerts_days),
         "reports": settings.keep_reports_days,
+        "figures": settings.keep_figures_days,
         "audit": settings.keep_audit_days,
     }
 
@@ -122,6 +126,10 @@ class Retention:
                 removed = await self._remove(kind, before_ns, covert)
                 if removed:
                     removals.append(await self._note(kind.name, before_ns, removed, covert))
+        before_ns = now_ns - periods["figures"] * DAY_NS
+        counts = await self._remove_figures(before_ns, now_ns - MINUTES_KEPT_DAYS * DAY_NS)
+        if counts:
+            removals.append(await self._note("figures", before_ns, counts, False))
         before_ns = now_ns - periods["audit"] * DAY_NS
         cut = await self._cut_trail(before_ns)
         if cut:
@@ -143,6 +151,10 @@ class Retention:
                 query = select(sql.count(), sql.min(kind.at_ns)).select_from(kind.of).where(seen[kind.name])
                 count, oldest_ns = (await connection.execute(query)).one()
                 found.append(Kept(kind.name, periods[kind.name], count, oldest_ns))
+            figures = select(sql.count(), sql.min(CAMERA_COUNTS.c.start_s))
+            count, oldest_s = (await connection.execute(figures)).one()
+            oldest_ns = None if oldest_s is None else oldest_s * 1_000_000_000
+            found.append(Kept("figures", periods["figures"], count, oldest_ns))
             lines = select(sql.count(), sql.min(AUDIT.c.at_ns)).where(may_see_line(user))
             count, oldest_ns = (await connection.execute(lines)).one()
             found.append(Kept("audit", periods["audit"], count, oldest_ns))
@@ -177,6 +189,23 @@ class Retention:
                     none_left = {"has_patch": False, "has_picture": False}
                     await connection.execute(update(ALERTS).where(ALERTS.c.alert_id.in_(keys)).values(**none_left))
             await asyncio.sleep(PAUSE_S)
+
+    async def _remove_figures(self, before_ns: int, minutes_before_ns: int) -> int:
+        """Remove counts and notices; return how many, without the minutes: what they say stays, by the hour."""
+        table, notices = CAMERA_COUNTS.c, CAMERA_NOTICES.c
+        hours = (table.step_s != MINUTE_S) & (table.start_s < before_ns // 1_000_000_000)
+        minutes = (table.step_s == MINUTE_S) & (table.start_s < minutes_before_ns // 1_000_000_000)
+        over = notices.cleared_at_ns.is_not(None) & (notices.raised_at_ns < before_ns)
+        removed = 0
+        for each, counted in (
+            (CAMERA_COUNTS.delete().where(minutes), False),
+            (CAMERA_COUNTS.delete().where(hours), True),
+            (CAMERA_NOTICES.delete().where(over), True),
+        ):
+            async with self._database.write() as connection:
+                gone = await connection.execute(each)
+                removed += gone.rowcount if counted else 0
+        return removed
 
     async def _cut_trail(self, before_ns: int) -> int:
         """Cut the trail off before a moment; the chain goes on from the last line that went."""

@@ -11,8 +11,10 @@ from typing import Final
 
 from hotlists.entry import Handling
 from pipeline.alerts.routing import Recipient
+from pipeline.alerts.wording import Wording
 from pipeline.model import Alert, Attachment, RirDraft, derive_id
 
+DUTCH: Final = Wording()
 PATCH: Final = "plaat.jpg"
 PICTURE: Final = "voertuig.jpg"
 
@@ -60,12 +62,12 @@ class HandlingCode(StrEnum):
     """Other restrictions, named in the report."""
 
 
-def draft(alert: Alert) -> RirDraft | None:
+def draft(alert: Alert, wording: Wording = DUTCH) -> RirDraft | None:
     """Draft the report that an alert calls for, or None where `Recipient.RIR` does not receive it."""
-    return report(alert) if Recipient.RIR.value in alert.recipients else None
+    return report(alert, wording) if Recipient.RIR.value in alert.recipients else None
 
 
-def report(alert: Alert) -> RirDraft:
+def report(alert: Alert, wording: Wording = DUTCH) -> RirDraft:
     """Draft the report of an alert. One alert is one report however often it is drafted: the id is derived.
 
     The evaluation codes say that nobody has evaluated yet: that is for a person to do.
@@ -87,10 +89,10 @@ def report(alert: Alert) -> RirDraft:
         legal_basis=entry.legal_basis,
         posterior=hit.posterior,
         patch_sha256=hashlib.sha256(read.patch).hexdigest() if read.patch else "",
-        who=f"Voertuig met nummerplaat {entry.plate}",
-        what=f"Passage vastgesteld door een ANPR-camera; gesignaleerd op lijst {entry.title or entry.hotlist}.",
-        place=read.camera,
-        source=f"ANPR-camera {read.camera}",
+        who=wording.text("who").format(plate=entry.plate),
+        what=wording.text("what").format(hotlist=entry.title or entry.hotlist),
+        place=wording.place(read.camera),
+        source=wording.text("source").format(camera=wording.camera(read.camera)),
         source_evaluation=SourceEvaluation.X,
         information_evaluation=InformationEvaluation.X,
         handling_code=HandlingCode.H2 if covert else HandlingCode.H0,

@@ -134,6 +134,7 @@ def visible(user: Viewer, scale: Scale = _OPEN) -> Select[Any]:
         ALERTS.c.alert_id,
         (scale.column + scale.added).label("number"),
         ALERTS.c.payload,
+        ALERTS.c.verdict,
         ALERTS.c.claimed_by,
         ALERTS.c.claimed_until_ns,
         ALERTS.c.released_at_ns,
@@ -144,13 +145,24 @@ def visible(user: Viewer, scale: Scale = _OPEN) -> Select[Any]:
     ).where(may_see(user))
 
 
+def visible_to_all() -> Select[Any]:
+    """Select what `fill` needs of every alert, numbered as for who sees covert ones."""
+    return visible(Viewer("", frozenset({COVERT_ROLE})), _ALL)
+
+
 async def load(connection: AsyncConnection, query: Select[Any]) -> list[AlertRow]:
     """Run a query made by `visible` and return its rows with all that belongs to them."""
-    found = (await connection.execute(query)).all()
-    ids = [row.alert_id for row in found]
-    verdicts = await _verdicts(connection, ids)
-    responses = await _responses(connection, ids)
-    failed = await _failed(connection, ids)
+    return await fill(connection, (await connection.execute(query)).all())
+
+
+async def fill(connection: AsyncConnection, found: Sequence[Any]) -> list[AlertRow]:
+    """Bring what belongs to the rows of a query made by `visible`, in the same transaction."""
+    # Only what was judged has a verdict, and only what was released was ever told to anybody: at 50 new alerts a
+    # second most have neither, and cost no query for them.
+    released = [row.alert_id for row in found if row.released_at_ns is not None]
+    verdicts = await _verdicts(connection, [row.alert_id for row in found if row.verdict is not None])
+    responses = await _responses(connection, released)
+    failed = await _failed(connection, released)
     now_ns = telemetry.now_ns()
     return [
         AlertRow(
@@ -176,6 +188,8 @@ def live_claim(by: str | None, until_ns: int | None, now_ns: int) -> Claim | Non
 
 
 async def _verdicts(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Acknowledgement]:
+    if not ids:
+        return {}
     query = select(ACKNOWLEDGEMENTS).where(ACKNOWLEDGEMENTS.c.alert_id.in_(ids)).order_by(ACKNOWLEDGEMENTS.c.id)
     return {
         row.alert_id: Acknowledgement(Verdict(row.verdict), row.by, row.note, row.at_ns, row.number)
@@ -185,6 +199,8 @@ async def _verdicts(connection: AsyncConnection, ids: Sequence[str]) -> dict[str
 
 async def _responses(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[UnitResponse]]:
     found: dict[str, list[UnitResponse]] = {}
+    if not ids:
+        return found
     query = select(RESPONSES).where(RESPONSES.c.alert_id.in_(ids)).order_by(RESPONSES.c.id)
     for row in await connection.execute(query):
         response = UnitResponse(Answer(row.answer), row.by, row.note, row.at_ns)
@@ -193,6 +209,8 @@ async def _responses(connection: AsyncConnection, ids: Sequence[str]) -> dict[st
 
 
 async def _failed(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, int]:
+    if not ids:
+        return {}
     query = (
         select(DELIVERIES.c.alert_id, sql.count().label("failed"))
         .where(DELIVERIES.c.alert_id.in_(ids), DELIVERIES.c.state == "failed")

@@ -7,6 +7,7 @@ decide that themselves also with an authorisation number (`docs/retention.md` sa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -175,8 +176,10 @@ class Search:
     def _conditions(self, query: Query, from_ns: int) -> list[ColumnElement[bool]]:
         found = _plain(query, from_ns)
         if query.plate:
-            read = _sighting(self._plate(SIGHTINGS.c.plate, query.plate))
-            found.append(or_(self._plate(ALERTS.c.plate_listed, query.plate), read))
+            # A union of two look-ups: of an OR of them, neither database would make use of both indexes.
+            listed = select(ALERTS.c.alert_id).where(self._plate(ALERTS.c.plate_listed, query.plate))
+            read = select(SIGHTINGS.c.alert_id).where(self._plate(SIGHTINGS.c.plate, query.plate))
+            found.append(ALERTS.c.alert_id.in_(listed.union(read)))
         return found
 
     def _plate(self, column: ColumnElement[str], asked: str) -> ColumnElement[bool]:
@@ -188,7 +191,15 @@ class Search:
         if self._database.sqlite:
             # The same signs mean the same there, and unlike LIKE it looks a beginning up in the index.
             return column.op("GLOB", is_comparison=True)(pattern)
-        return column.like(pattern.replace("?", "_").replace("*", "%"))
+        like = column.like(pattern.replace("?", "_").replace("*", "%"))
+        begins = re.split(r"[?*]", pattern, maxsplit=1)[0]
+        if not begins:
+            return like
+        # Said in so many words, by the operators of text_pattern_ops: of LIKE alone, a plan that was made for any
+        # pattern cannot tell that there is a beginning.
+        beyond = begins[:-1] + chr(ord(begins[-1]) + 1)
+        from_it = column.op("~>=~", is_comparison=True)(begins)
+        return and_(from_it, column.op("~<~", is_comparison=True)(beyond), like)
 
 
 def _asked(query: Query) -> str:

@@ -8,15 +8,18 @@ with the role ``covert`` or one whom its list names, and is as absent as one tha
 
 | part | what it keeps |
 | --- | --- |
+| `AlertStore.changes` | every change in one look, for the live pages |
 | `AlertStore.claims` | who is handling which alert |
 | `AlertStore.units` | what units see and answer, and their sectors |
 | `AlertStore.search` | looking for alerts, filters and pages |
 | `AlertStore.figures` | the hand-over of a shift, statistics |
+| `AlertStore.cameras` | counts per camera, and what is wrong with them |
 | `AlertStore.reports`, `AlertStore.outbox` | information reports (RIR), and which of them must still leave |
 | `AlertStore.deliveries` | notifications to units |
 | `AlertStore.retention` | how long what is kept, and what was removed |
 | `AlertStore.trail` | the audit trail |
 | `AlertStore.users` | who may sign in |
+| `AlertStore.api_tokens` | which programs may ask |
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hotlists.entry import Handling
 from pipeline import telemetry
+from pipeline.alerts.api_tokens import ApiTokens
+from pipeline.alerts.camera_book import CameraBook
+from pipeline.alerts.changes import Changes
 from pipeline.alerts.claims import Claims
 from pipeline.alerts.database import Database
 from pipeline.alerts.deliveries import Deliveries
@@ -54,6 +60,7 @@ from pipeline.alerts.trail import AuditLine, Deed, Trail
 from pipeline.alerts.units import Units
 from pipeline.alerts.users import User, Users
 from pipeline.alerts.viewer import COVERT_ROLE, Viewer, may_see
+from pipeline.alerts.wording import Wording
 from pipeline.model import Alert, Hit, RirDraft, decode, encode
 from pipeline.settings import Settings
 
@@ -71,12 +78,15 @@ class AlertStore:
 
     def __init__(self, database_url: str) -> None:
         self.database = Database(database_url)
-        self.claims = Claims(self.database)
+        self.api_tokens = ApiTokens(self.database)
+        self.changes = Changes(self.database)
+        self.reports = Reports(self.database)
+        self.claims = Claims(self.database, self.reports)
         self.deliveries = Deliveries(self.database)
         self.figures = Figures(self.database)
         self.outbox = Outbox(self.database)
-        self.reports = Reports(self.database)
         self.trail = Trail(self.database)
+        self.cameras = CameraBook(self.database, self.trail)
         self.retention = Retention(self.database, self.trail)
         self.search = Search(self.database, self.trail)
         self.units = Units(self.database)
@@ -84,8 +94,15 @@ class AlertStore:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Make the store that the settings name, with their limits on looking far back."""
+        """Make the store that the settings name, with their limits on looking far back and their words of reports.
+
+        Raises
+        ------
+        ConfigurationError
+            The registry of cameras cannot be read.
+        """
         store = cls(settings.database_url)
+        store.reports.wording = Wording.of(settings)
         store.search.limits = Limits(settings.search_reason_after_days)
         return store
 

@@ -110,7 +110,7 @@ class AlertStage:
         alert = await self._open_alert(key, hit)
         new = alert is None
         alert = self._created(hit, taken_ns) if alert is None else _with_sighting(alert, hit)
-        await self._store.record(alert, rir.draft(alert) if new else None)
+        await self._store.record(alert, rir.draft(alert, self._store.reports.wording) if new else None)
         self._measure(hit, taken_ns)
         await self._announce(alert)
         self._remember(key, alert)
@@ -224,7 +224,7 @@ def create_app(settings: Settings, store: AlertStore, publisher: Publisher) -> f
 
 async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Turn hits into alerts until `stop`; `ready` is called once partitions are assigned."""
-    store = AlertStore(settings.database_url)
+    store = AlertStore.of(settings)
     await store.open()
     try:
         async with Publisher(settings) as publisher:

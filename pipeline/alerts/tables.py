@@ -37,6 +37,11 @@ def _present(name: str, column: str) -> Index:
     return Index(name, column, sqlite_where=there, postgresql_where=there)
 
 
+def _text(name: str, column: str) -> Index:
+    """Index a text character by character: whatever PostgreSQL's collation is, beginnings are found in it."""
+    return Index(name, column, postgresql_ops={column: "text_pattern_ops"})
+
+
 SCHEMA: Final = Table("schema_version", METADATA, Column("version", Integer, primary_key=True))
 
 ALERTS: Final = Table(
@@ -72,7 +77,8 @@ ALERTS: Final = Table(
     Index("alerts_covert", "alert_id", sqlite_where=text("covert = 1"), postgresql_where=text("covert")),
     _present("alerts_released", "released_at_ns"),
     _present("alerts_withdrawn", "withdrawn_at_ns"),
-    Index("alerts_plate", "plate_listed"),
+    _present("alerts_claimed", "claimed_until_ns"),
+    _text("alerts_plate_text", "plate_listed"),
     Index("alerts_list", "hotlist", "created_at_ns", "covert", "verdict", "priority"),
 )
 """``payload`` is the Alert without its pictures; ``seq`` is the number of the latest change among all,
@@ -98,7 +104,7 @@ SIGHTINGS: Final = Table(
     Column("plate", String(32), nullable=False),
     Column("captured_at_ns", BigInteger, nullable=False),
     Index("sightings_camera", "camera", "captured_at_ns"),
-    Index("sightings_plate", "plate"),
+    _text("sightings_plate_text", "plate"),
 )
 """Every hit of every alert, those too that a long alert's message leaves out."""
 
@@ -159,6 +165,20 @@ USERS: Final = Table(
     Column("password_hash", Text, nullable=False),
     Column("roles", Text, nullable=False),
 )
+
+API_TOKENS: Final = Table(
+    "api_tokens",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("made_by", String(128), nullable=False),
+    Column("made_at_ns", BigInteger, nullable=False),
+    Column("expires_at_ns", BigInteger, nullable=False),
+    Column("revoked_by", String(128)),
+    Column("revoked_at_ns", BigInteger),
+)
+"""Tokens for programs, by the hash of each; none is removed: a name in the trail stays that of one token."""
 
 AUDIT: Final = Table(
     "audit",

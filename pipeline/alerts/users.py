@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline.alerts.database import Database
 from pipeline.alerts.tables import USERS
@@ -46,7 +47,12 @@ class Users:
     async def all(self) -> list[User]:
         """Return every user, by name."""
         async with self._database.read() as connection:
-            return [_user(row) for row in await connection.execute(select(USERS).order_by(USERS.c.name))]
+            return list((await all_users(connection)).values())
+
+
+async def all_users(connection: AsyncConnection) -> dict[str, User]:
+    """Return every user by name, in the order of their names, as a transaction sees them."""
+    return {row.name: _user(row) for row in await connection.execute(select(USERS).order_by(USERS.c.name))}
 
 
 def _user(row: object) -> User:

@@ -33,6 +33,7 @@ from pipeline.cameras import Camera, load_cameras
 from pipeline.checks import check_read
 from pipeline.intake import Record
 from pipeline.match.loader import SnapshotLoader
+from pipeline.match.lookback import Counter, Lookback
 from pipeline.match.matcher import Matcher
 from pipeline.model import (
     EntryRef,
@@ -81,8 +82,9 @@ async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], No
     cameras = load_cameras(settings.cameras)
     worker_id = f"{socket.gethostname()}-{os.getpid()}"
     consumer = topics.consumer(settings, topics.READS)
-    async with SnapshotLoader(settings, worker_id) as loader, Publisher(settings) as publisher, consumer:
-        stage = MatchStage(settings, cameras, publisher)
+    lookback = Lookback(settings, worker_id)
+    async with SnapshotLoader(settings, worker_id) as loader, Publisher(settings) as publisher, lookback, consumer:
+        stage = MatchStage(settings, cameras, publisher, lookback.counter)
         # Before it is known what is listed, reads wait in Kafka: matched against nothing, they would be lost.
         await loader.known(stop)
         await intake.assigned(consumer, stop)
@@ -97,8 +99,11 @@ async def run(settings: Settings, *, stop: asyncio.Event, ready: Callable[[], No
 class MatchStage:
     """What happens to a batch of reads; `run` feeds it and commits."""
 
-    def __init__(self, settings: Settings, cameras: Mapping[str, Camera], publisher: Publisher) -> None:
+    def __init__(
+        self, settings: Settings, cameras: Mapping[str, Camera], publisher: Publisher, counter: Counter
+    ) -> None:
         self._settings = settings
+        self._counter = counter
         self._cameras = cameras
         self._publisher = publisher
         self._budgets = telemetry.budgets_ms(settings)
@@ -126,7 +131,8 @@ class MatchStage:
     async def _match(self, records: Sequence[Record], matcher: Matcher) -> None:
         taken_ns = telemetry.now_ns()
         reads, refused = self.decode(records, taken_ns)
-        hits = self._hits(reads, matcher.match(to_batch(reads)), matcher.snapshot, taken_ns)
+        batch = to_batch(reads)
+        hits = self._hits(reads, matcher.match(batch), matcher.snapshot, taken_ns)
         # All of them before the first is sent: what falls over here is then not sent twice.
         messages = [self._fitting(hit) for hit in hits]
         for each in refused:
@@ -136,6 +142,7 @@ class MatchStage:
         await self._publisher.flush()
         for hit in hits:
             telemetry.observe(hit.trail, ("match", "read_to_hit"), self._budgets)
+        self._counter.count(batch.keys)
         telemetry.BATCH.labels("match").observe(len(reads))
         telemetry.MESSAGES.labels("match", "read").inc(len(reads))
         telemetry.MESSAGES.labels("match", "hit").inc(len(hits))
@@ -179,8 +186,11 @@ class MatchStage:
         """Make the hits of a batch: one for each read and entry, though a list may name a plate twice."""
         hits: dict[str, Hit] = {}
         for number in range(len(found)):
-            read = reads[int(found.read_row[number])]
-            entry = _entry_ref(snapshot, int(found.entry_row[number]))
+            read, row = reads[int(found.read_row[number])], int(found.entry_row[number])
+            area = self._cameras[read.camera].area
+            if not snapshot.hotlist(row).applies_to.holds(read.camera, area, read.captured_at_ns):
+                continue
+            entry = _entry_ref(snapshot, row)
             hit_id = derive_id("hit", read.read_id, entry.entry_id)
             if hit_id in hits and _severity(hits[hit_id].entry) >= _severity(entry):
                 continue
@@ -193,7 +203,7 @@ class MatchStage:
                 edits=int(found.edits[number]),
                 posterior=float(found.posterior[number]),
                 snapshot_version=found.snapshot_version,
-                zone=self._cameras[read.camera].area,
+                zone=area,
                 trail=telemetry.stamped(trail, Stamp.HIT_SENT),
             )
         return list(hits.values())

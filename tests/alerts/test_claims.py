@@ -69,6 +69,30 @@ async def test_a_claim_that_was_not_renewed_holds_nobody_up(
     assert row.acknowledgement is not None
 
 
+async def test_a_claim_that_ran_out_ends_for_every_page_at_once(
+    store: AlertStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, secret, held = (
+        make_alert("1ABC001"),
+        make_alert("1ABC002", handling=Handling.COVERT),
+        make_alert("1ABC003"),
+    )
+    for alert in (over, secret, held):
+        await store.record(alert)
+    await store.claims.claim(held.alert_id, OPERATOR)
+    assert await store.claims.expire() == 0
+    monkeypatch.setattr(claims, "CLAIM_S", 0)
+    await store.claims.claim(over.alert_id, OPERATOR)
+    await store.claims.claim(secret.alert_id, DETECTIVE)
+    seq = await store.last_seq(OPERATOR)
+    # Two consoles that see it at once end it once.
+    assert sorted(await asyncio.gather(store.claims.expire(), store.claims.expire())) == [0, 2]
+    changed = await store.changes_since(seq, user=OPERATOR)
+    assert [(row.alert.alert_id, row.claim) for row in changed] == [(over.alert_id, None)]
+    assert (await store.get(held.alert_id, COLLEAGUE)).claim is not None
+    assert await store.last_seq(OPERATOR) == seq + 1
+
+
 async def test_of_two_verdicts_at_once_the_second_is_told_of_the_first(store: AlertStore) -> None:
     alert = make_alert()
     await store.record(alert)

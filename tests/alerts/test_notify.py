@@ -151,6 +151,22 @@ async def test_what_was_not_confirmed_is_not_told(desk: Desk) -> None:
     assert desk.server.taken == []
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "opening"),
+    [
+        ("fr", "URGENT : alerte ANPR", "Nouvelle alerte pour votre secteur."),
+        ("en", "URGENT: ANPR alert", "New alert for your sector."),
+    ],
+)
+async def test_units_are_told_in_the_language_of_the_zone(
+    desk: Desk, language: str, title: str, opening: str
+) -> None:
+    await desk.confirmed()
+    await desk.notifier(zone_language=language).step()
+    told = msgspec.json.decode(desk.server.taken[0].body)
+    assert (told["title"], told["body"].split("\n")[0]) == (title, opening)
+
+
 async def test_a_list_may_have_units_told_before_anybody_has_looked(desk: Desk) -> None:
     notifier = desk.notifier()
     await desk.store.record(make_alert(notify_unconfirmed=True))

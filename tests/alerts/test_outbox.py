@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from hotlists.entry import Handling
-from pipeline import topics
+from pipeline import telemetry, topics
 from pipeline.alerts import outbox, rir
 from pipeline.alerts.outbox import Dispatcher
 from pipeline.alerts.reports import Report, State
@@ -231,3 +231,19 @@ def test_a_draft_of_before_is_still_read() -> None:
     draft = decode(old, RirDraft)
     assert (draft.version, draft.final, draft.attachments) == (1, False, [])
     assert msgspec.json.decode(msgspec.json.encode(draft))["handling_code"] == ""
+
+
+async def test_what_waits_is_measured_and_shown_to_whom_it_may_be(intake: Intake) -> None:
+    store = intake.store
+    before_ns = now_ns()
+    await intake.sent_report()
+    alert = make_alert("2XYZ789", handling=Handling.COVERT)
+    await store.record(alert, rir.report(alert))
+    seen, known = await store.outbox.backlog(OPERATOR), await store.outbox.backlog(DETECTIVE)
+    assert (seen.waiting, known.waiting, await store.outbox.waiting()) == (1, 2, 2)
+    assert seen.oldest_at_ns is not None
+    assert before_ns <= seen.oldest_at_ns <= now_ns()
+    away = intake.dispatcher(rir_intake_url="http://127.0.0.1:9/")
+    await away.step()
+    assert telemetry.RIR_WAITING._value.get() == 2
+    assert 0 < telemetry.RIR_OLDEST_S._value.get() < 600

@@ -12,6 +12,8 @@ from pypdf import PdfReader
 from hotlists.entry import Handling
 from pipeline.alerts import pdf, rir
 from pipeline.alerts.reports import Report, State
+from pipeline.alerts.wording import Wording
+from pipeline.cameras import Camera
 from tests.factories import JPEG, make_alert, make_read
 
 
@@ -95,3 +97,24 @@ def test_what_is_no_image_is_not_drawn() -> None:
 def test_a_text_of_many_pages_is_one_document() -> None:
     made = pdf.render(_report(what="regel\n" * 3000, handling=Handling.COVERT), {rir.PATCH: JPEG})
     assert len(PdfReader(io.BytesIO(made)).pages) > 5
+
+
+def test_it_is_in_the_zones_language_and_names_the_place() -> None:
+    camera = Camera(
+        id="cam-1", name="N9 Stadhuis", municipality="Veldeke", latitude=51.05, longitude=3.71234, zone="noord"
+    )
+    wording = Wording("fr", {"cam-1": camera})
+    text = _text(pdf.render(_report(camera="cam-1"), {rir.PATCH: JPEG}, wording)).replace("\n", " ")
+    assert "Rapport d’information" in text
+    assert "N9 Stadhuis, Veldeke (51.05000, 3.71234; caméra cam-1)" in text
+    assert "Envoyé, version 1" in text
+    assert "Toestand" not in text
+
+
+def test_plates_that_differ_are_set_under_one_another() -> None:
+    differs = "Verschil (gelezen boven gesignaleerd)"
+    text = _text(pdf.render(_report(plate_read="1AC123", plate_listed="1ABC123"), {}))
+    cells = text[text.index(differs) + len(differs) : text.index("Inhoud")].split()
+    assert cells == [*"1A–C123", *"1ABC123"]
+    for read, listed in (("1ABC123", "1ABC123"), ("1ABC123", "1AB*")):
+        assert differs not in _text(pdf.render(_report(plate_read=read, plate_listed=listed), {}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from sqlalchemy import event
 
 from hotlists.entry import Category, Handling, Priority
 from pipeline.alerts.rows import UnknownAlertError, Verdict
@@ -147,3 +148,31 @@ async def test_a_covert_alert_is_found_by_those_who_may_see_it(store: AlertStore
         assert len(page.rows) == await store.search.count(Query(), user) == found
     with pytest.raises(UnknownAlertError):
         await store.get("0" * 32, DETECTIVE)
+
+
+@pytest.mark.parametrize("plate", ["1ABC123", "1AB*", "1AB?12?"])
+async def test_a_plate_is_looked_up_in_the_indexes_of_either_database(desk: AlertStore, plate: str) -> None:
+    asked: list[tuple[str, object]] = []
+
+    def remember(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if "alerts.payload" in statement:
+            asked.append((statement, parameters))
+
+    engine = desk.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", remember)
+    await desk.search.find(Query(plate=plate), OPERATOR, pretext=NOTHING)
+    event.remove(engine, "before_cursor_execute", remember)
+    ((statement, parameters),) = asked
+    async with desk.database.read() as connection:
+        if not desk.database.sqlite:
+            # A table of five rows is read whole; and a plan must not depend on which plate is asked for.
+            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            await connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+        explain = "EXPLAIN QUERY PLAN " if desk.database.sqlite else "EXPLAIN "
+        lines = (await connection.exec_driver_sql(explain + statement, parameters)).all()
+    plan = "\n".join(" ".join(str(each) for each in line) for line in lines)
+    for index, column in (("alerts_plate_text", "plate_listed"), ("sightings_plate_text", "plate")):
+        at = plan.index(index)
+        # Looked up in it, not read from end to end.
+        assert column in plan[at : at + 200], plan
+        assert not desk.database.sqlite or f"{index} ({column}" in plan, plan

@@ -40,7 +40,7 @@ async def _all(settings: Settings, topic: str) -> list[bytes]:
 
 
 async def test_hits_become_alerts(broker: BrokerUnderTest, make_settings: MakeSettings) -> None:
-    settings = make_settings(broker, suppression_window_s=900)
+    settings = make_settings(broker, suppression_window_s=900, zone_language="fr")
     start_ns = make_read().captured_at_ns - 4000 * SECOND_NS
 
     def hit_at(second: int, plate: str = "1ABC123", **more: object) -> Hit:
@@ -76,8 +76,11 @@ async def test_hits_become_alerts(broker: BrokerUnderTest, make_settings: MakeSe
 
     alerts = {decode(value, Alert).alert_id for value in await _all(settings, topics.ALERTS)}
     assert alerts == {alert.alert_id for alert in rows.values()}
-    reports = {decode(value, RirDraft).alert_id for value in await _all(settings, topics.RIR)}
-    assert rows[covert.hit_id].alert_id in reports
+    reports = {
+        each.alert_id: each for each in (decode(value, RirDraft) for value in await _all(settings, topics.RIR))
+    }
+    report = reports[rows[covert.hit_id].alert_id]
+    assert (report.who, report.source) == ("Véhicule portant la plaque 2XYZ789", "Caméra ANPR N9 Stadhuis")
     (reject,) = [decode(value, Reject) for value in await _all(settings, topics.REJECTS)]
     assert (reject.topic, reject.source) == (topics.HITS, "alerts")
     assert reject.offset is not None

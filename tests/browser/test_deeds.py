@@ -6,6 +6,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from hotlists.entry import Handling, Priority
+from pipeline import telemetry
+from pipeline.alerts import claims
 from pipeline.alerts.store import Verdict, Viewer
 from tests.browser.conftest import Desk
 from tests.conftest import until
@@ -39,10 +41,79 @@ async def test_a_claim_is_seen_by_the_other_and_kept_from_them(desk: Desk) -> No
     await expect(other.locator("#take-over")).to_contain_text("operator behandelt deze melding")
     await other.keyboard.press("Escape")
     assert await verdict_of(desk, alert.alert_id) is None
+    # A dialog is over for the page one task after it has closed.
+    await other.evaluate("new Promise((done) => setTimeout(done))")
     await other.keyboard.press("2")
+    await expect(other.locator("#take-over")).to_be_visible()
     await other.keyboard.press("Enter")
     await expect(mine.locator("li.alert .given")).to_contain_text("Misgelezen door tweede")
     assert await verdict_of(desk, alert.alert_id) is Verdict.MISREAD
+
+
+async def test_a_claim_that_ran_out_is_gone_from_every_page_by_itself(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.store.record(make_alert(1))
+    mine, other = await desk.open("operator"), await desk.open("tweede")
+    await choose_first(mine)
+    monkeypatch.setattr(claims, "CLAIM_S", 1.0)
+    await mine.keyboard.press("c")
+    await expect(other.locator("li.alert .claim")).to_have_text("bij operator")
+    for page in (mine, other):
+        await expect(page.locator("li.alert .claim")).to_be_hidden()
+
+
+async def test_plates_of_different_length_stand_under_one_another(desk: Desk) -> None:
+    await desk.store.record(make_alert(1, read="1AC123", listed="1ABC123"))
+    page = await desk.open("operator")
+    await choose_first(page)
+    await page.keyboard.press("Enter")
+    for place in ("li.alert", "#details"):
+        read, listed = page.locator(f"{place} .plate.read"), page.locator(f"{place} .plate.listed")
+        await expect(read.locator("mark.gap")).to_have_text("ontbreekt")
+        await expect(listed.locator("mark")).to_have_text("B")
+        gap, there = await read.locator("mark").bounding_box(), await listed.locator("mark").bounding_box()
+        ends = [await each.locator(":scope > :last-child").bounding_box() for each in (read, listed)]
+        assert gap is not None
+        assert there is not None
+        assert abs(gap["x"] - there["x"]) < 1
+        assert abs(gap["width"] - there["width"]) < 1
+        assert abs(ends[0]["x"] - ends[1]["x"]) < 1  # type: ignore[index]
+
+
+async def test_what_is_no_picture_leaves_a_word_and_a_vehicle_is_shown(desk: Desk) -> None:
+    await desk.store.record(make_alert(1, patch=b"<script>alert(1)</script>"))
+    whole = make_alert(2, patch=picture("1ABC123"), vehicle=picture("VOERTUIG"), age_s=1)
+    await desk.store.record(whole)
+    page = await desk.open("operator")
+    rows = page.locator("li.alert")
+    await expect(rows).to_have_count(2)
+    await expect(rows.filter(has_text="Beeld niet leesbaar")).to_have_count(1)
+    await expect(rows.locator(".vehicle.has-image")).to_be_visible()
+    await page.keyboard.press("j")
+    await page.keyboard.press("1")
+    await expect(page.locator("#confirm .vehicle.has-image")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("li.chosen")).to_be_focused()
+    await page.keyboard.press("j")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#details .patch")).to_contain_text("Beeld niet leesbaar")
+
+
+async def test_the_details_show_who_was_told_as_it_happens(desk: Desk) -> None:
+    alert = make_alert(1)
+    await desk.store.record(alert)
+    await desk.store.acknowledge(alert.alert_id, Verdict.CONFIRMED, by=Viewer("tweede", frozenset({"operator"})))
+    (opened,) = await desk.store.deliveries.unopened()
+    await desk.store.deliveries.open_round(opened, ["sms-noord"], escalate_at_ns=None)
+    page = await desk.open("operator")
+    await choose_first(page)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#details .told")).to_contain_text("sms-noord (melding): onderweg")
+    (due,) = await desk.store.deliveries.take_due(telemetry.now_ns())
+    await desk.store.deliveries.note(due, delivered=False, detail="HTTP 503", retry_at_ns=None)
+    await expect(page.locator("#details .told")).to_contain_text("niet verwittigd: bel zelf")
+    await expect(page.locator("#details .told")).to_contain_text("in storing (HTTP 503)")
 
 
 async def test_a_verdict_on_what_changed_meanwhile_is_asked_again(desk: Desk) -> None:
@@ -74,7 +145,8 @@ async def test_units_are_told_only_after_a_look_and_their_answer_is_seen(desk: D
     await desk_page.keyboard.press("Enter")
     card = unit.locator(".card-alert")
     await expect(card).to_have_count(1)
-    await expect(card.locator(".plate")).to_contain_text("1-ABC-123")
+    await expect(card.locator(".plate.listed")).to_contain_text("1-ABC-123")
+    await expect(card.locator(".plate.read mark")).to_have_text("8")
     await expect(card.locator(".standing")).to_have_text("Bevestigd door het LIK")
     await expect(unit.locator("#announcer")).to_contain_text("Nieuwe opdracht")
     for name in ("Onderweg", "Gezien", "Niet gevonden"):
@@ -164,6 +236,19 @@ async def test_a_search_opens_what_it_finds(desk: Desk) -> None:
     assert "1abc" not in page.url.lower()
     await page.get_by_role("link", name="Openen").click()
     await expect(page.locator("#details")).to_contain_text("1-ABC-123")
+
+
+async def test_a_token_is_made_on_its_page_and_shown_this_once(desk: Desk) -> None:
+    page = await desk.open("chief", "/tokens")
+    await page.fill("#name", "dashboard")
+    await page.check("text=alerts:read")
+    await page.get_by_role("button", name="Token maken").click()
+    await expect(page.locator("code.token")).to_contain_text("lik_")
+    await page.get_by_role("link", name="Tokens").click()
+    await expect(page.locator("tbody th")).to_have_text("dashboard")
+    await expect(page.locator("code.token")).to_have_count(0)
+    await page.get_by_role("button", name="Intrekken dashboard").click()
+    await expect(page.locator("tbody")).to_contain_text("Ingetrokken door chief")
 
 
 def _fields(alert: object) -> dict[str, object]:

@@ -42,6 +42,34 @@ async def test_five_thousand_alerts_are_there_and_few_are_drawn(desk: Desk) -> N
     await expect(page.locator("#newer")).to_be_hidden()
 
 
+async def test_the_chosen_row_stays_where_it_is_when_one_comes_between_scrolling_and_drawing(desk: Desk) -> None:
+    for number in range(30):
+        await desk.store.record(make_alert(number, age_s=60 - number))
+    page = await desk.open("operator")
+    await expect(page.locator("#todo")).to_have_text("30")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    chosen = page.locator("li.chosen")
+    before = await chosen.bounding_box()
+    # As browsers do where the list was scrolled the frame before: the event comes just before the drawing.
+    await page.evaluate(
+        """() => {
+          const list = document.getElementById("content"), next = requestAnimationFrame;
+          window.requestAnimationFrame = (draw) => next((time) => {
+            list.dispatchEvent(new Event("scroll"));
+            draw(time);
+          });
+        }"""
+    )
+    for each in range(100, 130):
+        await desk.store.record(make_alert(each, age_s=0))
+    await expect(page.locator("#todo")).to_have_text("60")
+    after = await chosen.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(before["y"] - after["y"]) < 2
+
+
 async def test_the_chosen_row_stays_in_sight_while_alerts_pour_in(desk: Desk) -> None:
     for number in range(30):
         await desk.store.record(make_alert(number, age_s=60 - number))

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from hotlists.entry import Category, Priority
+from pipeline import telemetry
 from pipeline.alerts.rows import Answer
 from pipeline.alerts.store import Verdict, Viewer
 from tests.browser.conftest import Desk
@@ -29,6 +30,7 @@ PAGES = {
     "/rir": "operator",
     "/statistics": "chief",
     "/retention": "auditor",
+    "/tokens": "chief",
     "/audit": "auditor",
     "/unit": "alfa",
     "/sign-in": None,
@@ -64,6 +66,9 @@ async def fill(desk: Desk) -> str:
     await desk.store.units.respond(
         make_alert(0).alert_id, Answer.ON_THE_WAY, by=Viewer("alfa", frozenset({"unit"}))
     )
+    for name, days in (("dashboard", 30), ("oud-dashboard", -1)):
+        until_ns = telemetry.now_ns() + days * 86_400_000_000_000
+        await desk.store.api_tokens.add(name, name.ljust(64), ["alerts:read"], by="chief", expires_at_ns=until_ns)
     return (await desk.store.reports.create(make_alert(1).alert_id, operator)).draft.rir_id
 
 

@@ -51,12 +51,20 @@ async def store(console_settings: Settings, password_hash: str) -> AsyncIterator
     await opened.close()
 
 
+@asynccontextmanager
+async def application(settings: Settings, store: AlertStore) -> AsyncIterator[FastAPI]:
+    """The application; its lifespan is not run, so nothing goes on behind a test's back."""
+    made = create_app(settings, store=store)
+    try:
+        yield made
+    finally:
+        await made.state.redis.aclose()
+
+
 @pytest.fixture
 async def app(console_settings: Settings, store: AlertStore) -> AsyncIterator[FastAPI]:
-    """The application; its lifespan is not run, so nothing goes on behind a test's back."""
-    made = create_app(console_settings, store=store)
-    yield made
-    await made.state.redis.aclose()
+    async with application(console_settings, store) as made:
+        yield made
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from console.messages import text
-from console.present import plate_pieces
+from console.present import Pieces, plate_pieces
 from hotlists.entry import Category, Handling, Priority
 from pipeline.alerts.routing import Recipient
 from pipeline.alerts.store import AlertStore, Verdict, Viewer
@@ -144,18 +144,27 @@ async def test_the_details_say_where_when_and_how_fast(signed_in: SignIn, store:
 
 
 @pytest.mark.parametrize(
-    ("plate", "other", "country", "expected"),
+    ("read", "listed", "country", "expected"),
     [
-        ("1ABC123", None, "BE", [["1-ABC-123", False]]),
-        ("1ABC123", "1ABC123", "NL", [["1ABC123", False]]),
-        ("ABC", "ABCD", "", [["ABC", False]]),
-        ("ABCD", "ABC", "", [["ABC", False], ["D", True]]),
-        ("", "ABC", "", []),
-        ("XYZ", "ABC", "", [["XYZ", True]]),
+        ("1ABC123", None, "BE", ([["1-ABC-123", False]], [["1-ABC-123", False]])),
+        ("1ABC123", "1ABC123", "NL", ([["1ABC123", False]], [["1ABC123", False]])),
+        ("ABC", "ABCD", "", ([["ABC", False], ["", True]], [["ABC", False], ["D", True]])),
+        ("ABC123", "1ABC123", "BE", ([["", True], ["-ABC-123", False]], [["1", True], ["-ABC-123", False]])),
+        ("1ABC12", "1ABC123", "", ([["1-ABC-12", False], ["", True]], [["1-ABC-12", False], ["3", True]])),
+        (
+            "12ABC123",
+            "1ABC123",
+            "BE",
+            ([["1", False], ["2", True], ["-ABC-123", False]], [["1", False], ["", True], ["-ABC-123", False]]),
+        ),
+        ("", "AB", "", ([["", True], ["", True]], [["AB", True]])),
+        ("XYZ", "ABC", "", ([["XYZ", True]], [["ABC", True]])),
     ],
 )
-def test_differences_are_marked(plate: str, other: str | None, country: str, expected: list[list[object]]) -> None:
-    assert plate_pieces(plate, other, country) == expected
+def test_differences_are_marked_and_stand_under_one_another(
+    read: str, listed: str | None, country: str, expected: tuple[Pieces, Pieces]
+) -> None:
+    assert plate_pieces(read, listed, country) == expected
 
 
 def test_every_value_has_a_word() -> None:

@@ -108,6 +108,47 @@ async def test_a_trick_with_a_path_finds_nothing(signed_in: SignIn, name: str, p
     assert "Doorkeeper" not in answer.text
 
 
+NO_IMAGE = {
+    "a page": b"<html><script>alert(1)</script></html>",
+    "a drawing with script": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
+    "a program": b"MZ\x90\x00" + b"\x00" * 60,
+    "a pdf": b"%PDF-1.7 /JavaScript",
+    "a picture of another kind": b"GIF89a<script>alert(1)</script>",
+}
+
+
+@pytest.mark.parametrize("content", NO_IMAGE.values(), ids=NO_IMAGE)
+async def test_an_image_that_is_no_image_is_not_given(
+    signed_in: SignIn, store: AlertStore, password_hash: str, content: bytes
+) -> None:
+    await store.put_user("unit", password_hash, ["unit"])
+    alert = make_alert(1, patch=content, notify_unconfirmed=True)
+    await store.record(alert)
+    report = await store.reports.create(alert.alert_id, SEES_ALL)
+    asked = {
+        "operator": [f"/alerts/{alert.alert_id}/patch.jpg", f"/rir/{report.draft.rir_id}/attachments/plaat.jpg"],
+        "unit": [f"/unit/alerts/{alert.alert_id}/patch.jpg"],
+    }
+    for name, paths in asked.items():
+        async with signed_in(name) as client:
+            for path in paths:
+                answer = await client.get(path)
+                assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+                assert content not in answer.content
+
+
+async def test_what_begins_as_an_image_is_given_as_that_alone(signed_in: SignIn, store: AlertStore) -> None:
+    # It is both: a browser that was told so makes nothing else of it.
+    both = b"\xff\xd8\xff\xe0<script>alert(1)</script>"
+    alert = make_alert(1, patch=both)
+    await store.record(alert)
+    async with signed_in("operator") as client:
+        answer = await client.get(f"/alerts/{alert.alert_id}/patch.jpg")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+
+
 async def test_script_in_what_others_wrote_is_text_on_every_page(
     signed_in: SignIn, store: AlertStore, app: FastAPI
 ) -> None:

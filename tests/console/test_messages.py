@@ -23,6 +23,13 @@ def test_every_key_is_in_each_language(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_no_area_replaces_the_text_of_another(language: str) -> None:
+    areas = sorted((HERE / "messages" / language[:2]).glob("[a-z]*.py"))
+    keys = [key for path in areas for key in re.findall(r"^    \"([^\"]+)\":", path.read_text(), re.MULTILINE)]
+    assert len(keys) == len(set(keys)) == len(MESSAGES[language])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_fills_in_the_same(language: str) -> None:
     def fields(sentence: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}

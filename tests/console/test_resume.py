@@ -103,7 +103,7 @@ async def test_nothing_is_lost_or_doubled(
     console_settings: Settings, store: AlertStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without a broker the watcher looks by itself; often, so that many streams are cut in the middle of something.
-    monkeypatch.setattr("console.stream.POLL_S", 0.01)
+    monkeypatch.setattr("console.hub.POLL_S", 0.01)
     operator, stop = Operator(console_settings, seed=7), asyncio.Event()
     ids = [make_alert(number).alert_id for number in range(ALERTS)]
     watching: asyncio.Task[None] | None = None

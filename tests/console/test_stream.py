@@ -171,7 +171,7 @@ async def test_kafka_wakes_the_streams(
     store: AlertStore,
 ) -> None:
     # The safety net would come after a minute: what arrives before has come by Kafka.
-    monkeypatch.setattr("console.stream.POLL_S", 300.0)
+    monkeypatch.setattr("console.hub.POLL_S", 300.0)
     settings = make_settings(embedded_broker, redis_url=redis_url, console_port=console_settings.console_port)
     async with (
         running(run, settings),

@@ -16,6 +16,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from console import stream
 from pipeline import telemetry
+from pipeline.alerts.camera_book import NoticeKind
 from pipeline.model import RejectReason
 from pipeline.supervisor import WORKERS
 from pipeline.telemetry import SPANS
@@ -87,6 +88,7 @@ def test_a_rule_asks_for_labels_and_values_that_exist(rule: dict[str, Any]) -> N
         "reason": {reason.value for reason in RejectReason},
         "span": set(SPANS),
         "stage": stages(),
+        "kind": {kind.value for kind in NoticeKind},
         "outcome": outcomes(),
     }
     for metric, label, values in matchers(rule):

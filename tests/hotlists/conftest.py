@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import redis.asyncio as aioredis
 
+from hotlists.desk import Desk
 from hotlists.entry import HotlistEntry
 from hotlists.snapshot import Snapshot
 from hotlists.store import HotlistStore
+from tests.hotlists.desk import Trail
 
 
 @pytest.fixture
@@ -44,3 +46,15 @@ async def publish(store: HotlistStore, name: str, entries: Sequence[HotlistEntry
 async def gone(client: aioredis.Redis, key: str) -> bool:
     """Tell whether Redis no longer has a key."""
     return not await client.exists(key)
+
+
+@pytest.fixture
+def trail() -> Trail:
+    """A trail in memory."""
+    return Trail()
+
+
+@pytest.fixture
+def desk(client: aioredis.Redis, trail: Trail) -> Desk:
+    """A desk on a Redis without keys."""
+    return Desk(client, trail)

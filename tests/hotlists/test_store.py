@@ -202,7 +202,7 @@ async def test_the_version_grows_even_after_redis_lost_its_data(
     await client.flushall()
     assert await store.live_version() == 0
     # Twenty versions in a few milliseconds are ahead of the clock by some; no Redis comes back that fast.
-    await until(lambda: storing._now_ms() > before[-1], "the clock has passed the versions")
+    await until(lambda: storing.now_ms() > before[-1], "the clock has passed the versions")
     await store.create(STOLEN)
     assert await publish(store, "gestolen", listed("1ABC123")) > before[-1]
 
@@ -212,7 +212,7 @@ async def test_the_version_grows_when_the_clock_goes_back(
 ) -> None:
     await store.create(STOLEN)
     first = await publish(store, "gestolen", listed("1ABC123"))
-    monkeypatch.setattr(storing, "_now_ms", lambda: 1)
+    monkeypatch.setattr(storing, "now_ms", lambda: 1)
     assert await publish(store, "gestolen", listed("1ABC123")) == first + 1
 
 
@@ -235,7 +235,7 @@ async def test_workers_are_known_while_they_live(
 
 def test_a_version_holds_what_its_entries_state_and_no_more() -> None:
     packed = Columns.from_bytes(
-        storing._pack("x", [*listed("1ABC123"), *listed("2DEF456", priority=Priority.LOW)])
+        storing._packed("x", [*listed("1ABC123"), *listed("2DEF456", priority=Priority.LOW)])
     )
     assert packed.priority.tolist() == [UNSTATED, Priority.LOW.rank]
     assert packed.covert.tolist() == [False, False]

@@ -1,0 +1,63 @@
+"""The information reports, in English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+TEXTS: Final[Mapping[str, str]] = {
+    # Information reports
+    "rir.title": "Information reports",
+    "rir.empty": "There are no reports. Make one from an alert.",
+    "rir.waiting": "Yet to leave: {count}. The oldest has waited since",
+    "rir.make": "Information report",
+    "rir.one": "Report {id}",
+    "rir.state": "State",
+    "rir.state.draft": "Draft",
+    "rir.state.queued": "Waiting to be sent",
+    "rir.state.sent": "Sent, not yet acknowledged",
+    "rir.state.acknowledged": "Received",
+    "rir.state.refused": "Refused",
+    "rir.version": "Version",
+    "rir.changed": "Changed",
+    "rir.receipt": "Receipt",
+    "rir.who": "Who",
+    "rir.what": "What",
+    "rir.place": "Where",
+    "rir.when": "When",
+    "rir.purpose": "Purpose",
+    "rir.source": "Source",
+    "rir.source_evaluation": "Reliability of the source",
+    "rir.information_evaluation": "Accuracy of the information",
+    "rir.handling_code": "Handling code",
+    "rir.plates": "Listed and read",
+    "rir.legal": "Legal basis",
+    "rir.attachments": "Attachments",
+    "rir.no_attachments": "No attachments.",
+    "rir.save": "Save",
+    "rir.send": "Send",
+    "rir.send_ask": "Read the report once more: once sent, this version is final, under your name.",
+    "rir.saved": "Saved as a new version.",
+    "rir.was_sent": "Queued to be sent.",
+    "rir.conflict": "Somebody else has changed or sent this report meanwhile. Below is their version; your text"
+    " was not saved.",
+    "rir.invalid": "A field is empty, too long, or has a code that does not exist.",
+    "rir.versions": "Versions",
+    "rir.automatic": "automatic",
+    "rir.alert": "Alert",
+    "rir.pdf": "PDF",
+    "rir.source_evaluation.A": "A – reliable without doubt",
+    "rir.source_evaluation.B": "B – mostly reliable",
+    "rir.source_evaluation.C": "C – mostly unreliable",
+    "rir.source_evaluation.D": "D – unreliable or untried",
+    "rir.source_evaluation.X": "X – cannot be assessed",
+    "rir.information_evaluation.1": "1 – accurate without doubt",
+    "rir.information_evaluation.2": "2 – known to the source itself",
+    "rir.information_evaluation.3": "3 – confirmed by other records",
+    "rir.information_evaluation.4": "4 – not confirmed",
+    "rir.information_evaluation.X": "X – cannot be assessed",
+    "rir.handling_code.H0": "H0 – free to use within the law",
+    "rir.handling_code.H1": "H1 – not in court without permission",
+    "rir.handling_code.H2": "H2 – not passed on without permission",
+    "rir.handling_code.H3": "H3 – other limits, see the text",
+}

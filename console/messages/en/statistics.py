@@ -1,0 +1,76 @@
+"""The statistics, in English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+TEXTS: Final[Mapping[str, str]] = {
+    # Statistics
+    "statistics.title": "Statistics",
+    "statistics.lists": "Lists",
+    "statistics.cameras": "Cameras",
+    "statistics.stages": "Processing time against its budget",
+    "statistics.list": "List",
+    "statistics.alerts": "Alerts",
+    "statistics.verdicts": "Verdicts",
+    "statistics.precision": "Right",
+    "statistics.camera": "Camera",
+    "statistics.hits": "Hits",
+    "statistics.stage": "Stage",
+    "statistics.p50": "median",
+    "statistics.p99": "p99",
+    "statistics.max": "highest",
+    "statistics.budget": "budget",
+    "statistics.late": "late",
+    "statistics.nothing": "No figures in this period yet.",
+    "statistics.span.frame_to_read": "from frame to read",
+    "statistics.span.read_to_hit": "from read to hit",
+    "statistics.span.ocr": "reading the picture",
+    "statistics.span.match": "matching with the lists",
+    "statistics.span.alert": "making the alert",
+    "statistics.span.read_to_alert": "from read to alert",
+    "statistics.span.frame_to_alert": "from frame to alert",
+    # Cameras, their notices and plots
+    "statistics.period": "Period",
+    "statistics.period.1h": "1 hour",
+    "statistics.period.24h": "24 hours",
+    "statistics.period.7d": "7 days",
+    "statistics.period.30d": "30 days",
+    "statistics.notices": "Technical notices",
+    "statistics.no_notices": "No camera is quiet or has a clock that is off.",
+    "statistics.every_camera": "Most cameras",
+    "statistics.since": "since",
+    "statistics.seen_by": "Seen by",
+    "statistics.acknowledge": "Seen",
+    "statistics.over": "Over",
+    "statistics.raised": "Raised",
+    "statistics.cleared": "Over since",
+    "statistics.notice.quiet": "gives no reads any more, though they were to be expected",
+    "statistics.notice.all_quiet": "give no reads any more: look at the feeds and the network first",
+    "statistics.notice.ahead": "clock runs ahead: captures come from the future",
+    "statistics.notice.behind": "clock runs behind, or delivery is always that late",
+    "statistics.state": "State",
+    "statistics.state.well": "well",
+    "statistics.state.quiet": "quiet",
+    "statistics.state.ahead": "clock ahead",
+    "statistics.state.behind": "clock behind or late",
+    "statistics.state.never": "never heard",
+    "statistics.traffic": "Reads of all cameras",
+    "statistics.reads": "Reads",
+    "statistics.rejects": "Rejected",
+    "statistics.unregistered": "cameras that are not registered:",
+    "statistics.most": "highest bar:",
+    "statistics.clock_lead": ""
+    "Clock: how far it runs ahead (+) or behind (−), by the fastest reads of the last half hour. A "
+    "late delivery looks like a clock that runs behind; an arrival from the future is always the "
+    "clock. On the way: mean time between capture and arrival.",
+    "statistics.course": "Course",
+    "statistics.confidence": "Confidence",
+    "statistics.clock": "Clock",
+    "statistics.delay": "On the way",
+    "statistics.last_seen": "Last heard",
+    "statistics.p99_course": "Course of p99",
+    "technical.waiting": "technical notice(s) on cameras that nobody has seen yet",
+    "retention.kind.figures": "Counts per camera",
+}

@@ -1,0 +1,18 @@
+"""The texts in French as it is written in Belgium."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from console.messages.fr import api, live, pages, rir, shared, statistics, tokens
+
+TEXTS: Final[Mapping[str, str]] = {
+    **shared.TEXTS,
+    **api.TEXTS,
+    **live.TEXTS,
+    **pages.TEXTS,
+    **rir.TEXTS,
+    **statistics.TEXTS,
+    **tokens.TEXTS,
+}

@@ -1,0 +1,63 @@
+"""The information reports, in French."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+TEXTS: Final[Mapping[str, str]] = {
+    # Information reports
+    "rir.title": "Rapports d’information",
+    "rir.empty": "Il n’y a pas de rapport. Créez-en un depuis une alerte.",
+    "rir.waiting": "Encore à envoyer : {count}. Le plus ancien attend depuis le",
+    "rir.make": "Rapport d’information",
+    "rir.one": "Rapport {id}",
+    "rir.state": "État",
+    "rir.state.draft": "Projet",
+    "rir.state.queued": "En attente d’envoi",
+    "rir.state.sent": "Envoyé, pas encore confirmé",
+    "rir.state.acknowledged": "Reçu",
+    "rir.state.refused": "Refusé",
+    "rir.version": "Version",
+    "rir.changed": "Modifié",
+    "rir.receipt": "Numéro de réception",
+    "rir.who": "Qui",
+    "rir.what": "Quoi",
+    "rir.place": "Où",
+    "rir.when": "Quand",
+    "rir.purpose": "But",
+    "rir.source": "Source",
+    "rir.source_evaluation": "Fiabilité de la source",
+    "rir.information_evaluation": "Exactitude de l’information",
+    "rir.handling_code": "Code de traitement",
+    "rir.plates": "Recherché et lu",
+    "rir.legal": "Base légale",
+    "rir.attachments": "Annexes",
+    "rir.no_attachments": "Pas d’annexes.",
+    "rir.save": "Enregistrer",
+    "rir.send": "Envoyer",
+    "rir.send_ask": "Relisez le rapport : après l’envoi, cette version est définitive, sous votre nom.",
+    "rir.saved": "Enregistré comme nouvelle version.",
+    "rir.was_sent": "Mis en attente d’envoi.",
+    "rir.conflict": "Quelqu’un d’autre a modifié ou envoyé ce rapport. Voici sa version ; votre texte n’a pas "
+    "été enregistré.",
+    "rir.invalid": "Un champ est vide, trop long, ou a un code qui n’existe pas.",
+    "rir.versions": "Versions",
+    "rir.automatic": "automatique",
+    "rir.alert": "Alerte",
+    "rir.pdf": "PDF",
+    "rir.source_evaluation.A": "A – tout à fait fiable",
+    "rir.source_evaluation.B": "B – fiable le plus souvent",
+    "rir.source_evaluation.C": "C – peu fiable le plus souvent",
+    "rir.source_evaluation.D": "D – non fiable ou inconnue",
+    "rir.source_evaluation.X": "X – pas évaluable",
+    "rir.information_evaluation.1": "1 – exacte sans aucun doute",
+    "rir.information_evaluation.2": "2 – connue par la source même",
+    "rir.information_evaluation.3": "3 – confirmée par d’autres données",
+    "rir.information_evaluation.4": "4 – non confirmée",
+    "rir.information_evaluation.X": "X – pas évaluable",
+    "rir.handling_code.H0": "H0 – utilisable dans le cadre légal",
+    "rir.handling_code.H1": "H1 – pas en justice sans permission",
+    "rir.handling_code.H2": "H2 – pas transmettre sans permission",
+    "rir.handling_code.H3": "H3 – autre restriction, voir texte",
+}

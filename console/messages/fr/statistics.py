@@ -1,0 +1,76 @@
+"""The statistics, in French."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+TEXTS: Final[Mapping[str, str]] = {
+    # Statistics
+    "statistics.title": "Statistiques",
+    "statistics.lists": "Listes",
+    "statistics.cameras": "Caméras",
+    "statistics.stages": "Temps de traitement face au budget",
+    "statistics.list": "Liste",
+    "statistics.alerts": "Alertes",
+    "statistics.verdicts": "Évaluations",
+    "statistics.precision": "Exactes",
+    "statistics.camera": "Caméra",
+    "statistics.hits": "Résultats",
+    "statistics.stage": "Étape",
+    "statistics.p50": "médiane",
+    "statistics.p99": "p99",
+    "statistics.max": "maximum",
+    "statistics.budget": "budget",
+    "statistics.late": "en retard",
+    "statistics.nothing": "Pas encore de chiffres dans cette période.",
+    "statistics.span.frame_to_read": "de l’image à la lecture",
+    "statistics.span.read_to_hit": "de la lecture au résultat",
+    "statistics.span.ocr": "lecture de l’image",
+    "statistics.span.match": "comparaison aux listes",
+    "statistics.span.alert": "création de l’alerte",
+    "statistics.span.read_to_alert": "de la lecture à l’alerte",
+    "statistics.span.frame_to_alert": "de l’image à l’alerte",
+    # Cameras, their notices and plots
+    "statistics.period": "Période",
+    "statistics.period.1h": "1 heure",
+    "statistics.period.24h": "24 heures",
+    "statistics.period.7d": "7 jours",
+    "statistics.period.30d": "30 jours",
+    "statistics.notices": "Signalements techniques",
+    "statistics.no_notices": "Aucune caméra n’est muette ni n’a une horloge déréglée.",
+    "statistics.every_camera": "La plupart des caméras",
+    "statistics.since": "depuis",
+    "statistics.seen_by": "Vu par",
+    "statistics.acknowledge": "Vu",
+    "statistics.over": "Terminés",
+    "statistics.raised": "Signalé",
+    "statistics.cleared": "Terminé depuis",
+    "statistics.notice.quiet": "ne donne plus de lectures, alors qu’on en attendait",
+    "statistics.notice.all_quiet": "ne donnent plus de lectures : voyez d’abord l’alimentation et le réseau",
+    "statistics.notice.ahead": "l’horloge avance : les captures viennent du futur",
+    "statistics.notice.behind": "l’horloge retarde, ou la livraison est toujours aussi tardive",
+    "statistics.state": "État",
+    "statistics.state.well": "en ordre",
+    "statistics.state.quiet": "muette",
+    "statistics.state.ahead": "horloge en avance",
+    "statistics.state.behind": "horloge en retard ou tardive",
+    "statistics.state.never": "jamais entendue",
+    "statistics.traffic": "Lectures de toutes les caméras",
+    "statistics.reads": "Lectures",
+    "statistics.rejects": "Refusées",
+    "statistics.unregistered": "caméras non enregistrées :",
+    "statistics.most": "barre la plus haute :",
+    "statistics.clock_lead": ""
+    "Horloge : son avance (+) ou son retard (−) d’après les lectures les plus rapides de la dernière "
+    "demi-heure. Une livraison tardive ressemble à une horloge qui retarde ; une arrivée du futur "
+    "vient toujours de l’horloge. En route : temps moyen entre capture et arrivée.",
+    "statistics.course": "Évolution",
+    "statistics.confidence": "Certitude",
+    "statistics.clock": "Horloge",
+    "statistics.delay": "En route",
+    "statistics.last_seen": "Entendue",
+    "statistics.p99_course": "Évolution du p99",
+    "technical.waiting": "signalement(s) technique(s) sur des caméras que personne n’a encore vus",
+    "retention.kind.figures": "Comptages par caméra",
+}

@@ -1,0 +1,63 @@
+"""The information reports, in Dutch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+TEXTS: Final[Mapping[str, str]] = {
+    # Information reports
+    "rir.title": "Informatierapporten",
+    "rir.empty": "Er zijn geen rapporten. Maak er een vanuit een melding.",
+    "rir.waiting": "Nog te verzenden: {count}. De oudste wacht sinds",
+    "rir.make": "Informatierapport",
+    "rir.one": "Rapport {id}",
+    "rir.state": "Toestand",
+    "rir.state.draft": "Ontwerp",
+    "rir.state.queued": "Wacht op verzending",
+    "rir.state.sent": "Verzonden, nog niet bevestigd",
+    "rir.state.acknowledged": "Ontvangen",
+    "rir.state.refused": "Geweigerd",
+    "rir.version": "Versie",
+    "rir.changed": "Gewijzigd",
+    "rir.receipt": "Ontvangstnummer",
+    "rir.who": "Wie",
+    "rir.what": "Wat",
+    "rir.place": "Waar",
+    "rir.when": "Wanneer",
+    "rir.purpose": "Doel",
+    "rir.source": "Bron",
+    "rir.source_evaluation": "Betrouwbaarheid van de bron",
+    "rir.information_evaluation": "Juistheid van de informatie",
+    "rir.handling_code": "Behandelingscode",
+    "rir.plates": "Gelezen en gezocht",
+    "rir.legal": "Rechtsgrond",
+    "rir.attachments": "Bijlagen",
+    "rir.no_attachments": "Geen bijlagen.",
+    "rir.save": "Bewaren",
+    "rir.send": "Verzenden",
+    "rir.send_ask": "Lees het rapport na: na verzending is deze versie definitief, onder uw naam.",
+    "rir.saved": "Bewaard als nieuwe versie.",
+    "rir.was_sent": "Klaargezet voor verzending.",
+    "rir.conflict": "Iemand anders heeft dit rapport intussen gewijzigd of verzonden. Hieronder staat zijn "
+    "versie; uw tekst werd niet bewaard.",
+    "rir.invalid": "Een veld is leeg, te lang, of heeft een code die niet bestaat.",
+    "rir.versions": "Versies",
+    "rir.automatic": "automatisch",
+    "rir.alert": "Melding",
+    "rir.pdf": "PDF",
+    "rir.source_evaluation.A": "A – volledig betrouwbaar",
+    "rir.source_evaluation.B": "B – meestal betrouwbaar",
+    "rir.source_evaluation.C": "C – meestal niet betrouwbaar",
+    "rir.source_evaluation.D": "D – onbetrouwbaar of onbekend",
+    "rir.source_evaluation.X": "X – niet te beoordelen",
+    "rir.information_evaluation.1": "1 – zonder twijfel juist",
+    "rir.information_evaluation.2": "2 – door de bron zelf gekend",
+    "rir.information_evaluation.3": "3 – bevestigd door andere gegevens",
+    "rir.information_evaluation.4": "4 – niet bevestigd",
+    "rir.information_evaluation.X": "X – niet te beoordelen",
+    "rir.handling_code.H0": "H0 – vrij te gebruiken binnen de wet",
+    "rir.handling_code.H1": "H1 – niet in rechte zonder toestemming",
+    "rir.handling_code.H2": "H2 – niet doorgeven zonder toestemming",
+    "rir.handling_code.H3": "H3 – andere beperking, zie tekst",
+}

@@ -1,0 +1,76 @@
+"""The statistics, in Dutch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+TEXTS: Final[Mapping[str, str]] = {
+    # Statistics
+    "statistics.title": "Statistieken",
+    "statistics.lists": "Lijsten",
+    "statistics.cameras": "Camera’s",
+    "statistics.stages": "Verwerkingstijd tegenover het budget",
+    "statistics.list": "Lijst",
+    "statistics.alerts": "Meldingen",
+    "statistics.verdicts": "Beoordelingen",
+    "statistics.precision": "Juist",
+    "statistics.camera": "Camera",
+    "statistics.hits": "Treffers",
+    "statistics.stage": "Stap",
+    "statistics.p50": "mediaan",
+    "statistics.p99": "p99",
+    "statistics.max": "hoogste",
+    "statistics.budget": "budget",
+    "statistics.late": "te laat",
+    "statistics.nothing": "Nog geen cijfers in deze periode.",
+    "statistics.span.frame_to_read": "van beeld tot lezing",
+    "statistics.span.read_to_hit": "van lezing tot treffer",
+    "statistics.span.ocr": "lezen van het beeld",
+    "statistics.span.match": "vergelijken met de lijsten",
+    "statistics.span.alert": "melding maken",
+    "statistics.span.read_to_alert": "van lezing tot melding",
+    "statistics.span.frame_to_alert": "van beeld tot melding",
+    # Cameras, their notices and plots
+    "statistics.period": "Periode",
+    "statistics.period.1h": "1 uur",
+    "statistics.period.24h": "24 uur",
+    "statistics.period.7d": "7 dagen",
+    "statistics.period.30d": "30 dagen",
+    "statistics.notices": "Technische meldingen",
+    "statistics.no_notices": "Geen camera is stil of heeft een klok die afwijkt.",
+    "statistics.every_camera": "De meeste camera’s",
+    "statistics.since": "sinds",
+    "statistics.seen_by": "Gezien door",
+    "statistics.acknowledge": "Gezien",
+    "statistics.over": "Voorbij",
+    "statistics.raised": "Gemeld",
+    "statistics.cleared": "Voorbij sinds",
+    "statistics.notice.quiet": "geeft geen lezingen meer, hoewel dat te verwachten was",
+    "statistics.notice.all_quiet": "geven geen lezingen meer: kijk eerst naar de aanvoer en het netwerk",
+    "statistics.notice.ahead": "klok loopt voor: opnamen komen uit de toekomst",
+    "statistics.notice.behind": "klok loopt achter, of aanlevering is altijd zo laat",
+    "statistics.state": "Toestand",
+    "statistics.state.well": "in orde",
+    "statistics.state.quiet": "stil",
+    "statistics.state.ahead": "klok loopt voor",
+    "statistics.state.behind": "klok achter of laat",
+    "statistics.state.never": "nog nooit gehoord",
+    "statistics.traffic": "Lezingen van alle camera’s",
+    "statistics.reads": "Lezingen",
+    "statistics.rejects": "Geweigerd",
+    "statistics.unregistered": "niet geregistreerde camera’s:",
+    "statistics.most": "hoogste staaf:",
+    "statistics.clock_lead": ""
+    "Klok: hoeveel de klok voor- (+) of achterloopt (−) volgens de snelste lezingen van het laatste "
+    "halfuur. Een late aanlevering lijkt op een klok die achterloopt; aankomst uit de toekomst is "
+    "altijd de klok. Onderweg: gemiddelde tijd tussen opname en aankomst.",
+    "statistics.course": "Verloop",
+    "statistics.confidence": "Zekerheid",
+    "statistics.clock": "Klok",
+    "statistics.delay": "Onderweg",
+    "statistics.last_seen": "Laatst gehoord",
+    "statistics.p99_course": "Verloop van p99",
+    "technical.waiting": "technische melding(en) over camera’s wachten op iemand die ze gezien heeft",
+    "retention.kind.figures": "Tellingen per camera",
+}
