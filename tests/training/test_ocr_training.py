@@ -35,16 +35,20 @@ def test_claims_that_come_true_as_often_as_they_say_are_calibrated() -> None:
     assert expected_error(np.zeros(0), np.zeros(0, bool)) == 0.0
 
 
+def _rendered(recipe: Recipe, folder: Path) -> Set:
+    """A set, of which nothing is left to render by more processes."""
+    for number in dataset._numbers(recipe):
+        dataset._render_shard((recipe, number, dataset._shard(recipe, number, folder)))
+    return dataset.render([recipe], folder, 1)
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Set:
     """A shard of few patches."""
+    recipe = Recipe(5, 60, empty=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset, "SHARD", 60)
-        path = tmp_path_factory.mktemp("patches") / "5-0000"
-        dataset._render_shard((Recipe(5, 60, empty=True), 0, path))
-        again = path.with_name("again")
-        dataset._render_shard((Recipe(5, 60, empty=True), 0, again))
-        one, other = (dataset.load([each], 60) for each in (path, again))
+        patch.setattr(dataset, "SHARD", 30)
+        one, other = (_rendered(recipe, tmp_path_factory.mktemp("patches")) for _ in range(2))
     np.testing.assert_array_equal(one.patches, other.patches)
     np.testing.assert_array_equal(one.codes, other.codes)
     return one

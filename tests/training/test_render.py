@@ -10,8 +10,9 @@ from plates import alphabet, syntax
 from training.render import draw, nothing, photograph
 from training.render.faces import MANNERS, FontFace, font_files, pick_face
 from training.render.layouts import LOOKS, TEMPLATES
-from training.render.plate import make_up
+from training.render.plate import _widened
 from training.render.strokes import CHARACTERS, HEIGHT_PX, StrokeFace, form_count
+from training.render.texts import make_up
 
 
 def face(forms: int = 0) -> StrokeFace:
@@ -67,6 +68,19 @@ def test_every_kind_has_templates_and_most_of_its_texts_are_of_its_series() -> N
     fits = syntax.plausible(alphabet.encode(texts), "BE").mean()
     # The rest is any text, so that what is on the plate decides and not what is usual.
     assert 0.6 < fits < 0.95
+
+
+def test_usual_texts_are_all_of_a_series() -> None:
+    random = np.random.default_rng(5)
+    written = [make_up(random, "NL", usual=True)[1] for _ in range(200)]
+    texts = ["".join(each for each in text if each.isalnum()) for text in written]
+    assert syntax.plausible(alphabet.encode(texts), "NL").all()
+
+
+def test_lines_are_widened_together_within_reason() -> None:
+    lines = [np.zeros((HEIGHT_PX, width, 4), np.uint8) for width in (100, 60)]
+    widths = {by: [line.shape[1] for line in _widened(lines, by)] for by in (0.5, 1.5, 9.0)}
+    assert widths == {0.5: [100, 60], 1.5: [150, 90], 9.0: [160, 96]}
 
 
 def test_a_plate_is_drawn_from_its_generator_alone() -> None:

@@ -48,14 +48,6 @@ class Set:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def joined(self, other: Set) -> Set:
-        """This set and another behind it."""
-        return Set(
-            np.concatenate([self.patches, other.patches]),
-            np.concatenate([self.codes, other.codes]),
-            np.concatenate([self.regions, other.regions]),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -73,6 +65,8 @@ class Recipe:
         Of the conditions (`training.render.photograph`).
     held_out
         Whether the lettering is of fonts that training never sees.
+    usual
+        Whether all texts are of their country's series.
     empty
         Whether some patches have no plate on them.
     """
@@ -82,26 +76,49 @@ class Recipe:
     kinds: tuple[str, ...] = ()
     hardness: float = 1.0
     held_out: bool = False
+    usual: bool = False
     empty: bool = False
 
 
-def render(recipe: Recipe, folder: Path, workers: int) -> Set:
-    """Render a set into a folder of memory maps, or take it from there: it is of its recipe alone."""
+def render(recipes: Sequence[Recipe], folder: Path, workers: int) -> Set:
+    """Render sets into a folder, or take them from there, and load them one after the other.
+
+    A shard there is taken for what its seed and its number say: clear the folder where a recipe, the fonts or the
+    renderer have changed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    shards = range(-(-recipe.count // SHARD))
-    wanted = [(recipe, number, folder / f"{recipe.seed}-{number:04}") for number in shards]
-    lacking = [each for each in wanted if not each[2].with_suffix(".truth.npy").exists()]
+    shards = [
+        (recipe, number, _shard(recipe, number, folder)) for recipe in recipes for number in _numbers(recipe)
+    ]
+    lacking = [each for each in shards if not each[2].with_suffix(".truth.npy").exists()]
     if lacking:
         with get_context("spawn").Pool(workers) as pool:
             for _ in pool.imap_unordered(_render_shard, lacking):
                 pass
-    return load([path for _, _, path in wanted], recipe.count)
+    return _load(recipes, folder)
 
 
-def load(shards: Sequence[Path], count: int) -> Set:
-    """Load shards one after the other, `count` patches in all."""
-    patches = np.concatenate([np.load(path.with_suffix(".patches.npy")) for path in shards])[:count]
-    truth = np.concatenate([np.load(path.with_suffix(".truth.npy")) for path in shards])[:count]
+def _numbers(recipe: Recipe) -> range:
+    return range(-(-recipe.count // SHARD))
+
+
+def _shard(recipe: Recipe, number: int, folder: Path) -> Path:
+    return folder / f"{recipe.seed}-{number:04}"
+
+
+def _load(recipes: Sequence[Recipe], folder: Path) -> Set:
+    # Into one array at once: a set may fill half of a machine's memory.
+    count = sum(recipe.count for recipe in recipes)
+    patches = np.empty((count, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3), np.uint8)
+    truth = np.empty((count, alphabet.SLOTS + 1), np.uint8)
+    at = 0
+    for recipe in recipes:
+        for number in _numbers(recipe):
+            rows = min(SHARD, recipe.count - number * SHARD)
+            path = _shard(recipe, number, folder)
+            patches[at : at + rows] = np.load(path.with_suffix(".patches.npy"), mmap_mode="r")[:rows]
+            truth[at : at + rows] = np.load(path.with_suffix(".truth.npy"))[:rows]
+            at += rows
     return Set(patches, truth[:, : alphabet.SLOTS], truth[:, alphabet.SLOTS])
 
 
@@ -119,7 +136,7 @@ def _render_shard(work: tuple[Recipe, int, Path]) -> None:
             continue
         if plate is None or row % _PHOTOGRAPHS == 0:
             kind = str(random.choice(recipe.kinds)) if recipe.kinds else None
-            plate = draw(random, kind, held_out=recipe.held_out)
+            plate = draw(random, kind, held_out=recipe.held_out, usual=recipe.usual)
         patches[row] = photograph(plate, random, hardness=recipe.hardness)
         truth[row, : alphabet.SLOTS] = alphabet.encode([plate.text])[0]
         truth[row, alphabet.SLOTS] = REGIONS.index(plate.country)

@@ -35,9 +35,14 @@ def photograph(plate: Plate, random: np.random.Generator, *, hardness: float = 1
     quad = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64) + origin
     window = _window(width, height, random, hardness) + origin
     picture = _see(np.asarray(small, np.uint8), quad * scale, window * scale, random, hardness)
+    picture = _fringe(picture, random) if random.random() < 0.2 * hardness else picture
     picture = spoil(picture, random, character_px, hardness=hardness)
+    if random.random() < 0.12 * hardness:
+        picture = _enlarge(picture, random)
     shrinks = picture.shape[0] > PATCH_HEIGHT_PX or picture.shape[1] > PATCH_WIDTH_PX
     method = cv2.INTER_AREA if shrinks and random.random() < 0.7 else cv2.INTER_LINEAR
+    if not shrinks and random.random() < 0.15:
+        method = int(random.choice([cv2.INTER_NEAREST, cv2.INTER_CUBIC]))
     return np.asarray(cv2.resize(picture, (PATCH_WIDTH_PX, PATCH_HEIGHT_PX), interpolation=method), np.uint8)
 
 
@@ -81,6 +86,27 @@ def spoil(picture: Image, random: np.random.Generator, character_px: float, *, h
     return picture
 
 
+def _fringe(picture: Image, random: np.random.Generator) -> Image:
+    """Red and blue a little beside green, as a cheap lens shows them."""
+    fringed = picture.copy()
+    size = (picture.shape[1], picture.shape[0])
+    for channel in (0, 2):
+        shift = np.hstack([np.eye(2), random.normal(0, 0.5, (2, 1))])
+        fringed[:, :, channel] = cv2.warpAffine(
+            np.ascontiguousarray(picture[:, :, channel]), shift, size, borderMode=cv2.BORDER_REPLICATE
+        )
+    return fringed
+
+
+def _enlarge(picture: Image, random: np.random.Generator) -> Image:
+    """Zoom as a recorder does, after the camera, and compress once more."""
+    by = float(random.uniform(1.2, 2.5))
+    method = int(random.choice([cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+    larger = cv2.resize(picture, None, fx=by, fy=by, interpolation=method)
+    ok, data = cv2.imencode(".jpg", larger[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(random.uniform(40, 95))])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if ok else larger, np.uint8)
+
+
 def _wear(image: Image, random: np.random.Generator, hardness: float) -> Image:
     """Bolts, dirt, scratches and stickers."""
     worn = image.copy()
@@ -95,7 +121,7 @@ def _wear(image: Image, random: np.random.Generator, hardness: float) -> Image:
         cells = cv2.resize(
             random.random((5, 14)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
         )
-        dirt = np.clip((cells - random.uniform(0.5, 0.8)) * 2.5, 0, 0.75)[:, :, None]
+        dirt = np.clip((cells - random.uniform(0.5, 0.8)) * 2.5, 0, 0.75 * hardness)[:, :, None]
         worn = (worn * (1 - dirt) + np.array([95, 84, 70]) * dirt).astype(np.uint8)
     if random.random() < 0.12 * hardness:
         for _ in range(int(random.integers(1, 5))):
@@ -196,8 +222,8 @@ def _window(width: int, height: int, random: np.random.Generator, hardness: floa
     unit = min(height, 1.4 * HEIGHT_PX)
     tight = random.random() < 0.5
     out = (random.normal(0.0, 0.035, 4) if tight else random.uniform(-0.04, _AROUND, 4)) * unit
-    # Never into a character: its margin is about a tenth of the height.
-    left, top, right, low = np.maximum(out, -0.07 * unit)
+    # Hardly into a character, at most: its margin is about a tenth of the height.
+    left, top, right, low = np.maximum(out, -(0.12 if random.random() < 0.1 * hardness else 0.07) * unit)
     corners = np.array(
         [[-left, -top], [width + right, -top], [width + right, height + low], [-left, height + low]]
     )

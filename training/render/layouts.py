@@ -82,7 +82,7 @@ LOOKS: Final[dict[str, Look]] = {
 
 TEMPLATES: Final[tuple[tuple[str, float, str], ...]] = (
     ("BE", 26.0, "[12]:lll-ddd"),
-    ("BE", 3.5, "[12]:lll/ddd"),
+    ("BE", 5.0, "[12]:lll/ddd"),
     ("BE", 4.0, "[1-9]:xxx-ddd"),
     ("BE", 1.0, "[1-9]:xxx/ddd"),
     ("BE", 1.6, "8:AAl-ddd"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import cv2
@@ -12,23 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plates import alphabet
-from plates.series import LETTERS
 from training.plates import STYLES, draw_plate, draw_text
 from training.render.faces import Face, FontFace, font_files, pick_face
-from training.render.layouts import BLUE, LOOKS, TEMPLATES, Colour, Look
+from training.render.layouts import BLUE, LOOKS, Colour, Look
 from training.render.strokes import HEIGHT_PX
+from training.render.texts import BETWEEN, anything, make_up
 
 Image = NDArray[np.uint8]
 
-_TOKEN: Final = re.compile(r"\[([^\]]+)\]|(.)")
-_DIGITS: Final = "0123456789"
-_ALL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_BETWEEN: Final = "-.:*^; /"
-_UNIFORM: Final = 0.22
-"""How often the text is any characters in the places of the series: what is on the plate must decide, not what
-is usual."""
-_SHAPELESS: Final = 0.08
-"""How often even the places are any: personalised plates, and countries that are not here."""
 _OF_RECORDING: Final = 0.04
 """How often a plate is drawn as in the demo's recording."""
 _BAND_PX: Final = (36, 50)
@@ -63,7 +52,12 @@ class Plate:
 
 
 def draw(
-    random: np.random.Generator, kind: str | None = None, written: str | None = None, *, held_out: bool = False
+    random: np.random.Generator,
+    kind: str | None = None,
+    written: str | None = None,
+    *,
+    held_out: bool = False,
+    usual: bool = False,
 ) -> Plate:
     """Draw a plate of Europe.
 
@@ -77,6 +71,8 @@ def draw(
         What is on it, in the characters of a template of `layouts`; a plate of a series of the kind by default.
     held_out
         Letter with the fonts that training never sees.
+    usual
+        Write texts of the kind's series alone: none with other characters in their places, none personalised.
 
     Examples
     --------
@@ -86,7 +82,7 @@ def draw(
     if written is None:
         if kind is None and random.random() < _OF_RECORDING:
             return _of_recording(random)
-        kind, written = make_up(random, kind)
+        kind, written = make_up(random, kind, usual=usual)
     kind = kind or "BE"
     look = LOOKS[kind]
     field, ink = _colours(look, random)
@@ -103,65 +99,11 @@ def _of_recording(random: np.random.Generator) -> Plate:
     written = draw_text(country, random)
     if random.random() < 0.3:
         written = "".join(
-            str(random.choice(list(_anything(each.isdigit(), random)))) if each.isalnum() else each
+            str(random.choice(list(anything(each.isdigit(), random)))) if each.isalnum() else each
             for each in written
         )
     text = "".join(each for each in written if each in alphabet.CHARACTERS)
     return Plate(draw_plate(written, country, infrared=bool(random.random() < 0.3)), text, country, 1)
-
-
-def make_up(random: np.random.Generator, kind: str | None = None) -> tuple[str, str]:
-    """Make up a text of a kind of plate, or of any: the kind, and what is written."""
-    templates, weights = _templates(kind)
-    number = int(random.choice(len(templates), p=weights))
-    kind, template = templates[number]
-    chance = random.random()
-    if chance < _SHAPELESS:
-        return kind, _personal(random)
-    anything = chance < _SHAPELESS + _UNIFORM
-    letters = LETTERS.get(kind[:2], _ALL)
-    kinds = {"d": _DIGITS, "n": _DIGITS[1:], "l": letters, "x": _ALL}
-    written = []
-    for inside, single in _TOKEN.findall(template):
-        if single and single in _BETWEEN:
-            written.append(single)
-            continue
-        choices = _expand(inside) if inside else kinds.get(single, single)
-        if anything:
-            choices = _anything(choices[0].isdigit(), random)
-        written.append(str(random.choice(list(choices))))
-    return kind, "".join(written)
-
-
-def _anything(is_digit: bool, random: np.random.Generator) -> str:
-    """Any characters, but of those that many faces draw alike only the one that is usual in the place."""
-    if random.random() < 0.5:
-        return _DIGITS if is_digit else _ALL
-    alike = "OI" if is_digit else "01"
-    return "".join(each for each in alphabet.CHARACTERS if each not in alike)
-
-
-def _personal(random: np.random.Generator) -> str:
-    """A text of one to three runs of letters or digits: personalised plates."""
-    length = int(random.integers(4, 9))
-    runs = []
-    letters = bool(random.random() < 0.7)
-    while length > 0:
-        count = min(length, int(random.integers(1, 7)))
-        runs.append("".join(random.choice(list(_ALL if letters else _DIGITS), count)))
-        letters, length = not letters, length - count
-    return str(random.choice(list("- *^"))).join(runs[:2]) + "".join(runs[2:])
-
-
-@cache
-def _templates(kind: str | None) -> tuple[list[tuple[str, str]], NDArray[np.float64]]:
-    chosen = [(each, weight, template) for each, weight, template in TEMPLATES if kind in (None, each)]
-    weights = np.array([weight for _, weight, _ in chosen])
-    return [(each, template) for each, _, template in chosen], weights / weights.sum()
-
-
-def _expand(inside: str) -> str:
-    return re.sub("(.)-(.)", lambda f: "".join(map(chr, range(ord(f[1]), ord(f[2]) + 1))), inside)
 
 
 def _colours(look: Look, random: np.random.Generator) -> tuple[Colour, Colour]:
@@ -201,7 +143,7 @@ def _letter(line: str, face: Face, spacing: tuple[int, int], random: np.random.G
     # Where all characters have one width of room, narrow ones stand far from their neighbours.
     cell = face.draw("0").shape[1] if random.random() < 0.4 else 0
     for number, character in enumerate(line):
-        if character in _BETWEEN:
+        if character in BETWEEN:
             between = _between(character, random)
             if pieces:
                 pieces.append(np.zeros((HEIGHT_PX, wide, 4), np.uint8))
@@ -209,7 +151,7 @@ def _letter(line: str, face: Face, spacing: tuple[int, int], random: np.random.G
             if number < len(line) - 1:
                 pieces.append(np.zeros((HEIGHT_PX, wide, 4), np.uint8))
             continue
-        if pieces and line[number - 1] not in _BETWEEN:
+        if pieces and line[number - 1] not in BETWEEN:
             pieces.append(np.zeros((HEIGHT_PX, max(1, gap), 4), np.uint8))
         ink = face.draw(character)
         if jitter:
@@ -302,6 +244,8 @@ def _compose(lines: list[Image], look: Look, colours: tuple[Colour, Colour], ran
     if two:
         width = max(int(random.integers(280, 345)), widest + (0 if random.random() < 0.6 else band) + 2 * side)
         height = 2 * HEIGHT_PX + 2 * above + int(random.integers(10, 26))
+        if random.random() < 0.5:
+            lines = _widened(lines, (width - 2 * side) / widest)
     else:
         standard = int(random.choice([520, 520, 520, 440, 0])) if random.random() < 0.8 else 0
         lines = [_squeeze(lines[0], max(standard, 300) - band - right - 2 * side, random)] if standard else lines
@@ -335,6 +279,17 @@ def _squeeze(line: Image, room: int, random: np.random.Generator) -> Image:
     if line.shape[1] <= room or random.random() < 0.2:
         return line
     return np.asarray(cv2.resize(line, (max(room, 60), HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _widened(lines: list[Image], by: float) -> list[Image]:
+    """Characters as wide as a plate of two lines has room for, within reason."""
+    by = float(np.clip(by, 1.0, 1.6))
+    return [
+        np.asarray(
+            cv2.resize(line, (int(line.shape[1] * by), HEIGHT_PX), interpolation=cv2.INTER_LINEAR), np.uint8
+        )
+        for line in lines
+    ]
 
 
 def _stamp(plate: Image, line: Image, at: tuple[int, int], ink: Colour) -> None:
