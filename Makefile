@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SHELL  := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-.PHONY: help demo test check format system-packages clean train-ocr
+.PHONY: help demo test check format system-packages clean train-ocr train-localiser
 
 help:            ## Show the commands
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+: *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -49,6 +49,9 @@ format: $(VENV)/.dev ## Format the code
 
 train-ocr: $(VENV)/.train ## Train the reader of plates that comes with the package (hours on a CPU)
 	$(BIN)/python -m training.ocr
+
+train-localiser: $(VENV)/.train ## Train the finder of plates that comes with the package (hours on a CPU)
+	$(BIN)/python -m training.localiser
 
 clean: ## Remove what the commands made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -86,11 +86,11 @@ class Recogniser:
     Parameters
     ----------
     model, threads
-        Of the OCR: `Settings.ocr_model` and `Settings.ocr_threads`.
+        Of the OCR: `Settings.ocr_model`; and how many cores a call may use: `Settings.ocr_threads`.
     """
 
     def __init__(self, model: str = "", threads: int = THREADS) -> None:
-        self._localiser = Localiser()
+        self._localiser = Localiser(threads)
         self._reader = Reader(model, threads)
         # OpenCV lets go of the interpreter while it decodes.
         self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="decode")

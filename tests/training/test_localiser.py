@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigurationError
-from pipeline.ingest.localise import PIECE_HEIGHT_PX, PIECE_WIDTH_PX, STRIDE_PX, Detections
+from pipeline.ingest.localise import (
+    PIECE_HEIGHT_PX,
+    PIECE_MARGIN,
+    PIECE_WIDTH_PX,
+    STRIDE_PX,
+    Detections,
+    Localiser,
+)
 from training.localiser.evaluate import measure, read_boxes
 from training.localiser.imitations import HEIGHT_PX as IMITATION_HEIGHT_PX
 from training.localiser.imitations import draw_imitation
 from training.localiser.mount import Pose, corners_of, grow, paste
-from training.localiser.photographs import cut, load_photographs
-from training.localiser.pool import draw_pool
+from training.localiser.photographs import PACKAGES, cut, load_photographs, unpack_photographs
+from training.localiser.pool import PLACES, draw_pool, mark_places
 from training.localiser.samples import HEIGHT_PX, IGNORED, MAX_PLATES, NONE, PLATE, WIDTH_PX, draw_sample
 from training.localiser.targets import cells_of, draw_piece
 
@@ -101,6 +108,30 @@ def test_photographs_that_show_vehicles_or_nothing_are_passed_over(tmp_path: Pat
     assert load_photographs(None) == []
 
 
+def test_photographs_that_nobody_can_fetch_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"gnome-backgrounds.*apt-get update"):
+        unpack_photographs(tmp_path / "photographs")
+    for package in PACKAGES:
+        (tmp_path / "photographs" / package).mkdir(parents=True)
+    assert unpack_photographs(tmp_path / "photographs") == tmp_path / "photographs"
+
+
+def test_a_pool_keeps_what_a_finder_names_on_it(tmp_path: Path) -> None:
+    pool = draw_pool(tmp_path, 8, 3, None, 1)
+    assert pool.places is None
+    marked = mark_places(tmp_path, Localiser(1))
+    assert marked.places is not None
+    assert marked.places.shape == (8, PLACES, 4, 2)
+    named = [places[np.isfinite(places[:, 0, 0])] for places in marked.places]
+    near = [
+        np.linalg.norm(places.mean(axis=1) - quad.mean(axis=0), axis=1).min(initial=np.inf) < 12
+        for places, corners, states in zip(named, marked.corners, marked.states, strict=True)
+        for quad in corners[states == PLATE]
+    ]
+    assert sum(near) > len(near) / 2
+
+
 # --- what the networks are to answer -------------------------------------------------------------------------
 
 
@@ -123,21 +154,46 @@ def test_nothing_is_asked_about_a_plate_that_is_cut_off() -> None:
     assert not weights.any()
 
 
-def test_a_piece_shows_the_plate_where_it_says() -> None:
+NOWHERE = np.zeros((0, 4, 2), np.float32)
+
+
+def drawn_pieces(quad: np.ndarray, places: np.ndarray, state: int = PLATE) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Sixty times a piece of a black sample with one white plate; those that are neither are left out."""
     image = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
-    quad = plate_at(100, 60, 90, 20)
     cv2.fillConvexPoly(image, quad.astype(np.int32), (255, 255, 255))
     random = np.random.default_rng(7)
-    drawn = [draw_piece(image, quad[None], np.array([PLATE], np.uint8), random) for _ in range(60)]
-    with_plate = [(piece, truth) for piece, truth in filter(None, drawn) if truth[0] == 1]
-    without = [truth for _, truth in filter(None, drawn) if truth[0] == 0]
+    states = np.array([state], np.uint8)
+    return list(filter(None, (draw_piece(image, quad[None], states, places, random) for _ in range(60))))
+
+
+def test_a_piece_shows_the_plate_where_it_says() -> None:
+    drawn = drawn_pieces(plate_at(100, 60, 90, 20), NOWHERE)
+    with_plate = [(piece, truth) for piece, truth in drawn if truth[0] == 1]
     assert len(with_plate) > 10
-    assert len(without) > 5
+    assert len(drawn) - len(with_plate) > 5
     for piece, truth in with_plate:
         inside = truth[1:].reshape(4, 2) * [PIECE_WIDTH_PX, PIECE_HEIGHT_PX]
         mask = np.zeros(piece.shape[:2], np.uint8)
         cv2.fillConvexPoly(mask, inside.round().astype(np.int32), 255)
         assert np.abs(piece[:, :, 0].astype(int) - mask).mean() < 12
+
+
+def test_half_of_the_pieces_are_of_places_that_a_finder_named() -> None:
+    quad = plate_at(100, 60, 90, 20)
+    on_it, beside_it = plate_at(104, 62, 90, 20), plate_at(10, 200, 90, 20)
+    named = drawn_pieces(quad, np.stack([on_it, beside_it]))
+    seen = plate_at(0, 0, 90, 20) - [4, 2]
+    corners = ((seen / [90, 20] - 0.5) / PIECE_MARGIN + 0.5).astype(np.float32)
+    assert sum(np.allclose(truth[1:].reshape(4, 2), corners, atol=1e-3) for _, truth in named) > 5
+
+
+def test_a_place_on_half_a_plate_is_neither_a_plate_nor_none() -> None:
+    quad = plate_at(100, 60, 90, 20)
+    half = plate_at(100, 60, 30, 20)
+    answers = [truth[0] for _, truth in drawn_pieces(quad, half[None])]
+    always = [truth[0] for _, truth in drawn_pieces(quad, quad[None])]
+    assert len(answers) < len(always)
+    assert not any(truth[0] for _, truth in drawn_pieces(quad, quad[None], IGNORED))
 
 
 # --- measuring -----------------------------------------------------------------------------------------------
@@ -169,5 +225,5 @@ def test_boxes_are_read_by_file(tmp_path: Path) -> None:
     file.write_text("file,x,y,w,h\na.jpg,1,2,3,4\nb.jpg,5,6,7,8\na.jpg,9,9,9,9\n")
     assert {name: len(boxes) for name, boxes in read_boxes(file).items()} == {"a.jpg": 2, "b.jpg": 1}
     file.write_text("file,x,y,w,h\na.jpg,1,2,wide,4\n")
-    with pytest.raises(ConfigurationError, match="boxes.csv:2"):
+    with pytest.raises(ConfigurationError, match=r"boxes\.csv:2"):
         read_boxes(file)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
 
 from pipeline.ingest.localise import PIECE_HEIGHT_PX, PIECE_WIDTH_PX, STRIDE_PX, Localiser
-from training.localiser.pool import Pool
-from training.localiser.samples import draw_sample
+from training.localiser.pool import PLACES, Pool
+from training.localiser.samples import HEIGHT_PX, MAX_PLATES, NONE, PLATE, WIDTH_PX, draw_sample
 
 torch = pytest.importorskip("torch", reason="torch is for training alone: pip install 'kruispunt[train]'")
 pytest.importorskip("onnx", reason="onnx is for training alone: pip install 'kruispunt[train]'")
@@ -43,13 +44,39 @@ def test_training_repeats_itself(name: str, pool: Pool) -> None:
         assert torch.equal(left, right)
 
 
+def test_samples_that_are_mirrored_and_turned_keep_their_plates(tmp_path: Path) -> None:
+    from training.localiser.train import batch_of
+
+    image = np.zeros((1, HEIGHT_PX, WIDTH_PX, 3), np.uint8)
+    image[0, 100:130, 120:210] = 255
+    corners = np.zeros((1, MAX_PLATES, 4, 2), np.float32)
+    corners[0, 0] = [[120, 100], [210, 100], [210, 130], [120, 130]]
+    states = np.array([[PLATE] + [NONE] * (MAX_PLATES - 1)], np.uint8)
+    places = np.full((1, PLACES, 4, 2), np.nan, np.float32)
+    places[0, 0] = corners[0, 0]
+    rows = np.zeros((60, 2), np.int64)
+    images, turned, seen, named = batch_of([Pool(image, corners, states, places)], rows, np.random.default_rng(9))
+    assert (seen[:, 0] == PLATE).all()
+    np.testing.assert_allclose(named[:, 0].min(axis=1), turned[:, 0].min(axis=1), atol=1e-3)
+    slopes = np.arctan2(*(turned[:, 0, 1] - turned[:, 0, 0]).T[::-1])
+    assert slopes.min() < -0.3
+    assert slopes.max() > 0.3
+    for each, quad in zip(images, turned[:, 0], strict=True):
+        mask = np.zeros(each.shape[:2], np.uint8)
+        cv2.fillConvexPoly(mask, quad.round().astype(np.int32), 1)
+        assert each[mask > 0].mean() > 235
+        assert (each[mask == 0] > 200).mean() < 0.01
+
+
 def test_exported_networks_run_in_the_localiser(tmp_path: Path) -> None:
     from training.localiser.networks import Finder, Refiner
     from training.localiser.train import export
 
     for network, file in ((Finder(), "finder.onnx"), (Refiner(), "refiner.onnx")):
         export(network.eval(), tmp_path / file)
-    found = Localiser(1, tmp_path / "finder.onnx", tmp_path / "refiner.onnx").find([np.zeros((90, 200, 3), np.uint8)])
+    found = Localiser(1, tmp_path / "finder.onnx", tmp_path / "refiner.onnx").find(
+        [np.zeros((90, 200, 3), np.uint8)]
+    )
     assert len(found) == 1
     (name,) = [each.name for each in onnxruntime.InferenceSession(str(tmp_path / "finder.onnx")).get_inputs()]
     assert name == "frames"

@@ -42,11 +42,12 @@ def _bloom(light: NDArray[np.float32], random: np.random.Generator) -> NDArray[n
     if random.random() < 0.35:
         small = cv2.resize(light, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
         glow = cv2.GaussianBlur(np.maximum(small - random.uniform(150, 215), 0), (0, 0), random.uniform(1.5, 8))
-        light = light + random.uniform(0.6, 2.5) * cv2.resize(glow, light.shape[1::-1])
+        wide = np.asarray(cv2.resize(glow, light.shape[1::-1]), np.float32)
+        light = light + np.float32(random.uniform(0.6, 2.5)) * wide
     if random.random() < 0.25:
         share = random.uniform(0.05, 0.45)
-        light = light * (1 - share) + share * random.uniform(90, 235, 3)
-    return light.astype(np.float32)
+        light = np.asarray(light * (1 - share) + share * random.uniform(90, 235, 3), np.float32)
+    return light
 
 
 def _expose(light: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
@@ -56,7 +57,10 @@ def _expose(light: NDArray[np.float32], random: np.random.Generator) -> NDArray[
     else:
         saturation = random.uniform(0.4, 1.35)
         grey = light.mean(axis=2, keepdims=True)
-        cast = np.array(_CASTS[int(random.integers(len(_CASTS)))]) * random.uniform(0.94, 1.06, 3)
+        cast = np.asarray(_CASTS[int(random.integers(len(_CASTS)))] * random.uniform(0.94, 1.06, 3))
+        if random.random() < 0.12:
+            # A sensor without a filter, under lamps of one colour.
+            cast = random.uniform(0.35, 1.5, 3)
         light = (grey + saturation * (light - grey)) * cast.astype(np.float32)
     gamma, gain = random.uniform(0.65, 1.6), random.uniform(0.6, 1.25)
     exposed = 255 * gain * (np.clip(light, 0, 400) / 255) ** gamma

@@ -14,9 +14,10 @@ from training.localiser.vehicles import Colour, write
 Image = NDArray[np.uint8]
 
 _WORDS: Final = (
-    "Exit", "HOTEL", "Parking", "Apotheek", "café", "Sale", "Open", "Station", "zone 30", "Centrum", "Brussel", "A12",
-    "frituur", "SUPERMARKT", "Auto's", "te huur", "Rue de la Gare", "Kerkstraat", "uitgezonderd", "P", "STOP", "226",
-    "Bank", "info@example.eu", "2024", "50", "Museum", "Bus", "Ziekenhuis", "Market", "100%", "Garage", "SCHOOL",
+    "Exit", "HOTEL", "Parking", "Apotheek", "café", "Sale", "Open", "Station", "zone 30", "Centrum",
+    "Brussel", "A12", "frituur", "SUPERMARKT", "Auto's", "te huur", "Rue de la Gare", "Kerkstraat",
+    "uitgezonderd", "P", "STOP", "226", "Bank", "info@example.eu", "2024", "50", "Museum", "Bus",
+    "Ziekenhuis", "Market", "100%", "Garage", "SCHOOL",
 )  # fmt: skip
 _FIELDS: Final[tuple[tuple[Colour, Colour], ...]] = (
     ((30, 70, 160), (240, 240, 240)),
@@ -31,7 +32,7 @@ _FIELDS: Final[tuple[tuple[Colour, Colour], ...]] = (
 
 def draw_decoy(image: Image, random: np.random.Generator) -> None:
     """Draw one decoy anywhere into `image`, in place."""
-    kinds = (_sign, _sign, _words, _stamp, _windows, _blank, _bars, _lights)
+    kinds = (_sign, _sign, _words, _stamp, _windows, _windows, _blank, _bars, _lights)
     kinds[int(random.integers(len(kinds)))](image, random)
 
 
@@ -102,11 +103,15 @@ def _windows(image: Image, random: np.random.Generator) -> None:
     """A house front, or a bus's side: like rectangles in rows."""
     height, width = image.shape[:2]
     left, top = int(random.integers(-20, width)), int(random.integers(-20, height))
-    across, down = int(random.integers(4, 26)), int(random.integers(5, 34))
+    across, down = int(random.integers(3, 30)), int(random.integers(3, 34))
     wall, glass = random.integers(20, 235, 3).tolist(), random.integers(10, 250, 3).tolist()
     columns, rows = int(random.integers(2, 9)), int(random.integers(1, 5))
     step = (int(across * random.uniform(1.15, 2)), int(down * random.uniform(1.2, 2)))
-    cv2.rectangle(image, (left, top), (left + columns * step[0], top + rows * step[1]), wall, -1)
+    right, bottom = left + columns * step[0], top + rows * step[1]
+    cv2.rectangle(image, (left, top), (right, bottom), wall, -1)
+    if random.random() < 0.4:
+        ridge = [(left - 4, top), (right + 4, top), ((left + right) // 2, top - int(random.integers(5, 40)))]
+        cv2.fillPoly(image, [np.array(ridge, np.int32)], random.integers(20, 200, 3).tolist(), cv2.LINE_AA)
     for column in range(columns):
         for row in range(rows):
             x, y = left + column * step[0] + 3, top + row * step[1] + 3

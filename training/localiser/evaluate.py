@@ -52,7 +52,7 @@ def read_boxes(file: Path) -> dict[str, NDArray[np.float32]]:
             try:
                 boxes.setdefault(row["file"], []).append([float(row[side]) for side in "xywh"])
             except (KeyError, TypeError, ValueError) as error:
-                raise ConfigurationError(f"{file}:{number}: wants columns file, x, y, w, h with numbers") from error
+                raise ConfigurationError(f"{file}:{number}: wants file, x, y, w, h, in numbers") from error
     return {name: np.array(each, np.float32) for name, each in boxes.items()}
 
 

@@ -16,6 +16,8 @@ from pipeline.errors import ConfigurationError
 _FONT_FOLDER: Final = Path("/usr/share/fonts")
 # Fonts whose capitals are drawn at one size and scaled after, so that each is loaded once.
 _CAPITAL_PX: Final = 60
+# Fonts of other scripts have no Latin capitals, or a speck for them.
+_MIN_CAPITAL: Final = 0.3
 _SYMBOLS: Final = ("math", "emoji", "symbol", "icon", "mathjax", "dingbat")
 
 
@@ -31,7 +33,9 @@ def faces() -> tuple[str, ...]:
     found = sorted(
         str(file)
         for file in _FONT_FOLDER.rglob("*")
-        if file.suffix.lower() in {".ttf", ".otf"} and not any(word in file.name.lower() for word in _SYMBOLS)
+        if file.suffix.lower() in {".ttf", ".otf"}
+        and not any(word in file.name.lower() for word in _SYMBOLS)
+        and _capital_height(str(file)) > _MIN_CAPITAL
     )
     if not found:
         raise ConfigurationError("no font is installed; apt-get install fonts-opendin fonts-liberation")
@@ -40,9 +44,13 @@ def faces() -> tuple[str, ...]:
 
 @cache
 def _font(file: str) -> ImageFont.FreeTypeFont:
-    trial = ImageFont.truetype(file, 1000)
-    _, top, _, bottom = trial.getbbox("H")
-    return ImageFont.truetype(file, round(1000 * _CAPITAL_PX / max(1, bottom - top)))
+    return ImageFont.truetype(file, round(_CAPITAL_PX / _capital_height(file)))
+
+
+def _capital_height(file: str) -> float:
+    """How high a font's capitals are, as a share of its size; next to nothing where it has none."""
+    _, top, _, bottom = ImageFont.truetype(file, 1000).getbbox("H")
+    return (bottom - top) / 1000
 
 
 def letter(text: str, face: str) -> NDArray[np.uint8]:

@@ -139,14 +139,23 @@ def _stand_before(image: Image, corners: Corners, random: np.random.Generator) -
     at = corners[3] + (corners[2] - corners[3]) * float(random.uniform(0.15, 0.85))
     radius = max(1, int(width * random.uniform(0.015, 0.05)))
     shade = int(random.integers(10, 90))
+    foot = (at + np.array([0, width * 0.3])).astype(int).tolist()
     if random.random() < 0.6:
         top = at - (corners[3] - corners[0]) * float(random.uniform(0.0, 0.35))
         cv2.line(
-            image, top.astype(int).tolist(), (at + [0, width * 0.3]).astype(int).tolist(), (shade,) * 3, radius
+            image,
+            top.astype(int).tolist(),
+            foot,
+            (shade,) * 3,
+            radius,
         )
         cv2.circle(image, top.astype(int).tolist(), radius, (shade + 20,) * 3, -1, cv2.LINE_AA)
     else:
         begin = corners[0] + (corners[1] - corners[0]) * float(random.uniform(0, 1)) - [0, width * 0.3]
         cv2.line(
-            image, begin.astype(int).tolist(), (at + [0, width * 0.3]).astype(int).tolist(), (shade,) * 3, radius
+            image,
+            begin.astype(int).tolist(),
+            foot,
+            (shade,) * 3,
+            radius,
         )

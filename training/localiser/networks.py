@@ -13,16 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE_PX: Final = 8
-REFINER_HEIGHT_PX: Final = 64
-REFINER_WIDTH_PX: Final = 160
-MARGIN: Final = 1.4
-"""How much wider and higher than the place the refiner's piece is."""
+from pipeline.ingest.localise import PIECE_HEIGHT_PX, PIECE_WIDTH_PX
+
+_OUTSIDE: Final = (2, 4)
+"""How many cells of the corners' maps lie outside of the piece, above and below it, and beside it."""
 
 
-def _convolve(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def _convolve(inputs: int, outputs: int, stride: int = 1, padding: tuple[int, int] = (1, 1)) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+        nn.Conv2d(inputs, outputs, 3, stride, padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
     )
 
 
@@ -69,25 +68,39 @@ class Finder(nn.Module):
 class Refiner(nn.Module):
     """Pieces of frames to scores and corners.
 
-    Takes float32 ``(N, 3, REFINER_HEIGHT_PX, REFINER_WIDTH_PX)``, RGB 0 to 255; gives float32 ``(N, 9)``: the
-    score's logit, then x and y of the four corners as shares of the piece.
+    Takes float32 ``(N, 3, PIECE_HEIGHT_PX, PIECE_WIDTH_PX)``, RGB 0 to 255; gives float32 ``(N, 9)``: the
+    score's logit, then x and y of the four corners as shares of the piece. A corner is the mean of where a map of
+    the piece says that it may be (Sun and others, Integral Human Pose Regression, 2018), finer than the map's
+    cells.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            _convolve(3, 16, 2),
-            _convolve(16, 32, 2),
-            _Residual(32),
-            _convolve(32, 64, 2),
-            _Residual(64),
-            _convolve(64, 96, 2),
-            _convolve(96, 32),
+        self.fourth = nn.Sequential(_convolve(3, 16, 2), _convolve(16, 24, 2), _Residual(24))
+        self.eighth = nn.Sequential(_convolve(24, 48, 2), _Residual(48))
+        self.sixteenth = nn.Sequential(_convolve(48, 96, 2), _Residual(96))
+        self.lateral = nn.ModuleList([nn.Conv2d(width, 32, 1) for width in (24, 48, 96)])
+        self.blend = _convolve(32, 32)
+        down, across = _OUTSIDE
+        self.maps = nn.Sequential(_convolve(32, 32, padding=(1 + down, 1 + across)), nn.Conv2d(32, 4, 1))
+        y, x = (
+            (torch.arange(-outside, side // 4 + outside) + 0.5) / (side // 4)
+            for side, outside in zip((PIECE_HEIGHT_PX, PIECE_WIDTH_PX), _OUTSIDE, strict=True)
         )
-        cells = REFINER_HEIGHT_PX // 16 * REFINER_WIDTH_PX // 16
-        self.head = nn.Sequential(nn.Linear(32 * cells, 128), nn.ReLU(inplace=True), nn.Linear(128, 9))
+        places = torch.stack([x.repeat(len(y)), y.repeat_interleave(len(x))], dim=1)
+        self.register_buffer("places", places, persistent=False)
+        self.squeeze = _convolve(96, 16)
+        cells = (PIECE_HEIGHT_PX // 16) * (PIECE_WIDTH_PX // 16)
+        self.score = nn.Sequential(nn.Linear(16 * cells, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
 
     def forward(self, pieces: Tensor) -> Tensor:
         """Return score and corners of `pieces`."""
-        outputs: Tensor = self.head(self.features(pieces / 128.0 - 1.0).flatten(1))
-        return outputs
+        fine = self.fourth(pieces / 128.0 - 1.0)
+        middle = self.eighth(fine)
+        coarse = self.sixteenth(middle)
+        blended = self.lateral[1](middle) + functional.interpolate(self.lateral[2](coarse), scale_factor=2.0)
+        blended = self.blend(functional.relu(blended))
+        blended = self.lateral[0](fine) + functional.interpolate(blended, scale_factor=2.0)
+        chances = self.maps(functional.relu(blended)).flatten(2).softmax(dim=2)
+        corners = (chances @ self.places).flatten(1)
+        return torch.cat([self.score(self.squeeze(coarse).flatten(1)), corners], dim=1)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import ConfigurationError
+
 Image = NDArray[np.uint8]
 
 PACKAGES: Final = (
     "gnome-backgrounds",
     "lomiri-wallpapers-16.04",
+    "lomiri-wallpapers-20.04",
     "mate-backgrounds",
     "opencv-doc",
     "plasma-workspace-wallpapers",
     "ukui-wallpapers",
 )
-"""Debian packages to unpack into the folder: scenery, and signs, prints, screens and buildings as decoys."""
+"""Debian packages that have them: scenery, and signs, prints, screens and buildings as decoys."""
 
 # These show vehicles, whose plates nobody has marked.
 _WITH_PLATES: Final = ("licenseplate", "bus", "vehicle", "traffic", "car", "driving", "motion")
@@ -28,6 +34,34 @@ _KINDS: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 _MIN_FILE_BYTES: Final = 30_000
 _MIN_SIDE_PX: Final = 300
 _MAX_WIDTH_PX: Final = 1280
+
+
+def unpack_photographs(folder: Path) -> Path:
+    """Fetch `PACKAGES` from Debian and unpack them into `folder`, unless that was done before; return it.
+
+    Nothing is installed, so it takes no rights. It takes apt-get and dpkg-deb.
+
+    Raises
+    ------
+    ConfigurationError
+        A package cannot be fetched or unpacked.
+    """
+    for package in PACKAGES:
+        if (folder / package).exists():
+            continue
+        with TemporaryDirectory() as fetched:
+            try:
+                subprocess.run(["apt-get", "download", "-q", package], cwd=fetched, check=True)
+                (archive,) = Path(fetched).glob("*.deb")
+                subprocess.run(["dpkg-deb", "-x", archive, Path(fetched) / "files"], check=True)
+            except (OSError, subprocess.CalledProcessError) as error:
+                raise ConfigurationError(
+                    f"{package} cannot be fetched from Debian ({error}); run apt-get update, or name a folder of "
+                    "photographs without plates with --photographs"
+                ) from error
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.move(Path(fetched) / "files", folder / package)
+    return folder
 
 
 def load_photographs(folder: Path | None) -> list[Image]:

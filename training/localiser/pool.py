@@ -13,8 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.ingest.localise import Localiser
 from training.localiser.photographs import Image, load_photographs
 from training.localiser.samples import HEIGHT_PX, MAX_PLATES, WIDTH_PX, draw_sample
+
+PLACES: Final = 8
+"""So many of a sample are kept at most, the likeliest."""
 
 _CHUNK: Final = 250
 
@@ -33,22 +37,28 @@ class Pool:
         float32 ``(N, MAX_PLATES, 4, 2)``.
     states
         uint8 ``(N, MAX_PLATES)``.
+    places
+        float32 ``(N, PLACES, 4, 2)``: what a finder named on each sample, NaN where it named less; None before
+        `mark_places`.
     """
 
     images: NDArray[np.uint8]
     corners: NDArray[np.float32]
     states: NDArray[np.uint8]
+    places: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.states)
 
 
 def load_pool(folder: Path) -> Pool:
-    """Open the pool that `draw_pool` left in `folder`."""
+    """Open the pool that `draw_pool` left in `folder`, with its places if `mark_places` was there."""
+    places = folder / "places.npy"
     return Pool(
         np.load(folder / "images.npy", mmap_mode="r"),
         np.load(folder / "corners.npy"),
         np.load(folder / "states.npy"),
+        np.load(places) if places.exists() else None,
     )
 
 
@@ -67,6 +77,17 @@ def draw_pool(folder: Path, count: int, seed: int, photographs: Path | None, pro
     del images
     np.save(folder / "corners.npy", corners)
     np.save(folder / "states.npy", states)
+    return load_pool(folder)
+
+
+def mark_places(folder: Path, localiser: Localiser) -> Pool:
+    """Let a finder look at the pool in `folder`, and keep what it names: what its refiner will be asked about."""
+    pool = load_pool(folder)
+    places = np.full((len(pool), PLACES, 4, 2), np.nan, np.float32)
+    for row, image in enumerate(pool.images):
+        named, _ = localiser.places(image)
+        places[row, : len(named)] = named[:PLACES]
+    np.save(folder / "places.npy", places)
     return load_pool(folder)
 
 

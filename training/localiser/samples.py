@@ -17,6 +17,7 @@ from training.localiser.mount import Corners, corners_of, draw_pose, mount
 from training.localiser.photographs import cut
 from training.localiser.vehicles import Box, draw_vehicle
 from training.plates import STYLES, draw_plate, draw_text
+from training.render import draw
 from training.scenes import Vehicle, draw_scene
 
 Image = NDArray[np.uint8]
@@ -58,9 +59,9 @@ class Sample:
 def draw_sample(photographs: Sequence[Image], random: np.random.Generator) -> Sample:
     """Draw a sample: a street, a plate that fills the frame, or a piece of the demonstration's scenes."""
     kind = random.random()
-    if kind < 0.03:
+    if kind < 0.1:
         return _demonstration(random)
-    if kind < 0.10:
+    if kind < 0.16:
         return _filling(photographs, random)
     return _street(photographs, random)
 
@@ -176,8 +177,11 @@ def _apart(one: Corners, other: Corners) -> bool:
 
 
 def draw_any_plate(random: np.random.Generator) -> Image:
-    """Draw a plate of a country that has a style, or an imitation."""
-    if random.random() < 0.3:
+    """Draw a plate of a country, one as the recording has them, or an imitation."""
+    kind = random.random()
+    if kind < 0.5:
+        return draw(random).image
+    if kind < 0.65:
         country = str(random.choice(list(STYLES)))
         return draw_plate(draw_text(country, random), country, infrared=bool(random.random() < 0.15))
     return draw_imitation(random)
@@ -189,9 +193,25 @@ def _lit_lamps(image: Image, boxes: Sequence[Box], random: np.random.Generator) 
             u, v = float(random.uniform(0.04, 0.14)), float(random.uniform(0.45, 0.65))
             colour = (255, 80, 70) if random.random() < 0.6 else (255, 250, 235)
             radius = max(1, int(box.width * random.uniform(0.015, 0.07)))
+            glow = random.random() < 0.5
             for centre in (box.at(u, v), box.at(1 - u, v)):
+                if glow:
+                    _glow(image, centre, radius * float(random.uniform(2, 7)), colour)
                 cv2.circle(image, centre, radius, colour, -1, cv2.LINE_AA)
                 cv2.circle(image, centre, max(1, radius // 2), (255, 250, 245), -1, cv2.LINE_AA)
+
+
+def _glow(image: Image, centre: tuple[int, int], reach_px: float, colour: tuple[int, int, int]) -> None:
+    """Let a lamp shine into what is around it, in place, as a lens with dust on it does."""
+    reach = int(3 * reach_px) + 1
+    low = np.maximum(np.array(centre) - reach, 0)
+    high = np.minimum(np.array(centre) + reach, image.shape[1::-1])
+    if (high <= low).any():
+        return
+    x, y = np.arange(low[0], high[0]) - centre[0], np.arange(low[1], high[1]) - centre[1]
+    shine = np.exp(-np.hypot(x[None], y[:, None]) / reach_px)[:, :, None] * np.array(colour)
+    under = image[low[1] : high[1], low[0] : high[0]]
+    under[:] = np.minimum(under + shine, 255).astype(np.uint8)
 
 
 def _filling(photographs: Sequence[Image], random: np.random.Generator) -> Sample:
@@ -223,6 +243,9 @@ def _demonstration(random: np.random.Generator) -> Sample:
     image = cv2.resize(scene.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     aim = scene.corners[0].mean(axis=0) * scale - random.uniform(0.1, 0.9, 2) * [WIDTH_PX, HEIGHT_PX]
     room = np.array(image.shape[1::-1]) - [WIDTH_PX, HEIGHT_PX]
+    if random.random() < 0.5:
+        # Houses, sky and road: what has no plate.
+        aim = random.uniform(0, 1, 2) * room
     left, top = np.clip(aim, 0, room).astype(int).tolist()
     piece = np.asarray(image[top : top + HEIGHT_PX, left : left + WIDTH_PX], np.uint8)
     quads = [corners * scale - np.array([left, top], np.float32) for corners in scene.corners]
@@ -234,11 +257,12 @@ def _sample(image: Image, quads: Sequence[Corners]) -> Sample:
     states = np.zeros(MAX_PLATES, np.uint8)
     for row, quad in enumerate(quads):
         corners[row] = quad
-        states[row] = _state(quad)
+        states[row] = state_of(quad)
     return Sample(image, corners, states)
 
 
-def _state(quad: Corners) -> int:
+def state_of(quad: Corners) -> int:
+    """Say whether a plate with these corners is seen well enough: `NONE`, `PLATE` or `IGNORED`."""
     inside = np.array([[0, 0], [WIDTH_PX, 0], [WIDTH_PX, HEIGHT_PX], [0, HEIGHT_PX]], np.float32)
     shared, _ = cv2.intersectConvexConvex(quad, inside)
     visible = shared / max(1e-6, float(cv2.contourArea(quad)))

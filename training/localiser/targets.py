@@ -8,11 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.localiser.networks import MARGIN, REFINER_HEIGHT_PX, REFINER_WIDTH_PX, STRIDE_PX
+from pipeline.ingest.localise import PIECE_HEIGHT_PX, PIECE_WIDTH_PX, STRIDE_PX, cut_pieces
 from training.localiser.samples import HEIGHT_PX, IGNORED, PLATE, WIDTH_PX
 
 # A plate's middle, in which cells answer for it: shares of its half width and half height, but at least one cell.
 _MIDDLE: Final = 0.35
+
+# A place that has less in common with every plate is none, one with more is a plate; between them nobody can say.
+_TOO_MUCH: Final = 0.2
+_ENOUGH: Final = 0.35
 
 _ROWS, _COLUMNS = HEIGHT_PX // STRIDE_PX, WIDTH_PX // STRIDE_PX
 _CENTRES: Final = (
@@ -52,7 +56,7 @@ def cells_of(
             continue
         across, down = _shares(quad)
         far = np.maximum(np.abs(across), np.abs(down))
-        nearest = np.unravel_index(far.argmin(), far.shape)
+        nearest = np.unravel_index(np.linalg.norm(around.mean(axis=2), axis=2).argmin(), far.shape)
         middle = far < _MIDDLE
         middle[nearest] = True
         soft = np.exp(-(across**2 + down**2) / (2 * (_MIDDLE / 1.5) ** 2)) * (far < 2 * _MIDDLE)
@@ -78,49 +82,41 @@ def _inside(quad: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray((np.abs(across) < 1.2) & (np.abs(down) < 1.2))
 
 
-def cut_piece(
-    image: NDArray[np.uint8], place: NDArray[np.float32]
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Turn the place upright with its margin: the piece, and the matrix from the image's pixels to the piece's."""
-    target = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32) / MARGIN
-    size = np.array([REFINER_WIDTH_PX, REFINER_HEIGHT_PX], np.float32)
-    matrix = cv2.getPerspectiveTransform(place.astype(np.float32), (target + 1) / 2 * size)
-    piece = cv2.warpPerspective(
-        image,
-        matrix,
-        (REFINER_WIDTH_PX, REFINER_HEIGHT_PX),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(piece, np.uint8), matrix
-
-
 def draw_piece(
     image: NDArray[np.uint8],
     corners: NDArray[np.float32],
     states: NDArray[np.uint8],
+    places: NDArray[np.float32],
     random: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
-    """Draw a place on a sample as the finder might name it, and say what the refiner is to answer.
+    """Cut out a place that a finder named on a sample, or one made up, and say what the refiner is to answer.
+
+    Parameters
+    ----------
+    places
+        Those that a finder named, float32 ``(K, 4, 2)``; K may be 0.
 
     Returns
     -------
     The piece, and float32 ``(9,)``: 1 or 0, then the corners as shares of the piece. None if the place shows too
     little of a plate to be one and too much to be none.
     """
-    plates = np.flatnonzero(states == PLATE)
-    if len(plates) and random.random() < 0.6:
-        truth = corners[random.choice(plates)]
-        place = _near(truth, random)
+    plates = corners[states == PLATE]
+    if len(places) and random.random() < 0.5:
+        place = places[random.integers(len(places))]
+    elif len(plates) and random.random() < 0.6:
+        place = _near(plates[random.integers(len(plates))], random)
     else:
         place = _anywhere(corners[states > 0], random)
-        shared = [_overlap(place, quad) for quad in corners[states > 0]]
-        if shared and max(shared) > 0.25:
-            return None
-        piece, _ = cut_piece(image, place)
+    shared = np.array([_overlap(place, quad) for quad in plates])
+    ignored = np.array([_overlap(place, quad) for quad in corners[states == IGNORED]])
+    if max(ignored, default=0) > _TOO_MUCH or _TOO_MUCH < max(shared, default=0) < _ENOUGH:
+        return None
+    (piece,), (matrix,) = cut_pieces(image, place[None])
+    if max(shared, default=0) < _ENOUGH:
         return piece, np.zeros(9, np.float32)
-    piece, matrix = cut_piece(image, place)
-    seen = cv2.perspectiveTransform(truth[None], matrix)[0] / [REFINER_WIDTH_PX, REFINER_HEIGHT_PX]
+    truth = plates[shared.argmax()]
+    seen = cv2.perspectiveTransform(truth[None], np.linalg.inv(matrix))[0] / [PIECE_WIDTH_PX, PIECE_HEIGHT_PX]
     return piece, np.append(np.float32(1), seen.astype(np.float32).ravel())
 
 

@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.localiser.networks import REFINER_HEIGHT_PX, REFINER_WIDTH_PX, Finder, Refiner
-from training.localiser.pool import Pool, load_pool
-from training.localiser.samples import WIDTH_PX
+from pipeline.ingest.localise import PIECE_HEIGHT_PX, PIECE_WIDTH_PX
+from training.localiser.networks import Finder, Refiner
+from training.localiser.pool import PLACES, Pool, load_pool
+from training.localiser.samples import HEIGHT_PX, PADDING, PLATE, WIDTH_PX, state_of
 from training.localiser.targets import cells_of, draw_piece
 
-_HELD_OUT: Final = 500
-"""The last samples of the first pool are for validation alone."""
+_PIECES_A_SAMPLE: Final = 2
+_TURNED: Final = 0.33
+_MAX_ANGLE: Final = 35.0
 _FLIPPED: Final = (1, 0, 3, 2)
 _CORNERS_WEIGHT: Final = {"finder": 0.25, "refiner": 6.0}
 
@@ -77,33 +80,49 @@ def train(recipe: Recipe, pools: Sequence[Pool], begin: Path | None = None) -> n
 
 
 def _rows(pools: Sequence[Pool]) -> NDArray[np.int64]:
-    """Every sample as (pool, row), but those held out; int64 ``(N, 2)``."""
-    counts = [len(pool) - (_HELD_OUT if number == 0 else 0) for number, pool in enumerate(pools)]
+    """Every sample as (pool, row): int64 ``(N, 2)``."""
     return np.concatenate(
-        [np.column_stack([np.full(count, number), np.arange(count)]) for number, count in enumerate(counts)]
+        [np.column_stack([np.full(len(pool), number), np.arange(len(pool))]) for number, pool in enumerate(pools)]
     )
 
 
-def _batch(
+def batch_of(
     pools: Sequence[Pool], rows: NDArray[np.int64], random: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
-    """Samples at `rows`, a third of them mirrored."""
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
+    """Images, corners, states and places at `rows`, a third of them mirrored, and a third turned."""
     images = np.stack([pools[pool].images[row] for pool, row in rows])
     corners = np.stack([pools[pool].corners[row] for pool, row in rows])
     states = np.stack([pools[pool].states[row] for pool, row in rows])
+    none = np.full((PLACES, 4, 2), np.nan, np.float32)
+    named = [pools[pool].places for pool, _ in rows]
+    places = np.stack([none if some is None else some[row] for some, row in zip(named, rows[:, 1], strict=True)])
     mirrored = random.random(len(rows)) < 0.33
     images[mirrored] = images[mirrored, :, ::-1]
-    turned = corners[mirrored][:, :, _FLIPPED]
-    turned[..., 0] = WIDTH_PX - turned[..., 0]
-    corners[mirrored] = turned
-    return images, corners, states
+    for quads in (corners, places):
+        turned = quads[mirrored][:, :, _FLIPPED]
+        turned[..., 0] = WIDTH_PX - turned[..., 0]
+        quads[mirrored] = turned
+    for row in np.flatnonzero(random.random(len(rows)) < _TURNED):
+        matrix = _turn(random)
+        images[row] = cv2.warpAffine(images[row], matrix, (WIDTH_PX, HEIGHT_PX), borderValue=(PADDING,) * 3)
+        for quads in (corners, places):
+            quads[row] = quads[row] @ matrix[:, :2].T + matrix[:, 2]
+        for plate in np.flatnonzero(states[row] == PLATE):
+            states[row, plate] = state_of(corners[row, plate])
+    return images, corners, states, places
+
+
+def _turn(random: np.random.Generator) -> NDArray[np.float64]:
+    """A turn around the middle, nearer or farther: float64 ``(2, 3)``."""
+    angle, scale = float(random.uniform(-_MAX_ANGLE, _MAX_ANGLE)), float(np.exp(random.uniform(-0.4, 0.3)))
+    return np.asarray(cv2.getRotationMatrix2D((WIDTH_PX / 2, HEIGHT_PX / 2), angle, scale), np.float64)
 
 
 def _cells(
     pools: Sequence[Pool], rows: NDArray[np.int64], size: int, random: np.random.Generator
 ) -> Iterator[tuple[Tensor, ...]]:
     for begin in range(0, len(rows) - size + 1, size):
-        images, corners, states = _batch(pools, rows[begin : begin + size], random)
+        images, corners, states, _ = batch_of(pools, rows[begin : begin + size], random)
         yield (_tensor(images), *(torch.from_numpy(each) for each in cells_of(corners, states)))
 
 
@@ -112,8 +131,12 @@ def _pieces(
 ) -> Iterator[tuple[Tensor, ...]]:
     for begin in range(0, len(rows) - size + 1, size):
         drawn = []
-        for image, corners, states in zip(*_batch(pools, rows[begin : begin + size], random), strict=True):
-            drawn += [piece for _ in range(2) if (piece := draw_piece(image, corners, states, random))]
+        for image, corners, states, places in zip(
+            *batch_of(pools, rows[begin : begin + size], random), strict=True
+        ):
+            named = places[np.isfinite(places[:, 0, 0])]
+            some = (draw_piece(image, corners, states, named, random) for _ in range(_PIECES_A_SAMPLE))
+            drawn += [each for each in some if each is not None]
         yield (
             _tensor(np.stack([piece for piece, _ in drawn])),
             torch.from_numpy(np.stack([truth for _, truth in drawn])),
@@ -131,7 +154,10 @@ def _losses(network: nn.Module, batch: Sequence[Tensor], name: str) -> tuple[Ten
     if name == "refiner":
         truth = batch[1]
         score = functional.binary_cross_entropy_with_logits(outputs[:, 0], truth[:, 0])
-        away = functional.smooth_l1_loss(outputs[:, 1:], truth[:, 1:], reduction="none", beta=0.02).mean(dim=1)
+        # In heights of the piece, across as well as down.
+        sides = outputs.new_tensor([PIECE_WIDTH_PX / PIECE_HEIGHT_PX, 1.0]).repeat(4)
+        apart = (outputs[:, 1:] - truth[:, 1:]) * sides
+        away = functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none", beta=0.02).mean(dim=1)
         return score, (away * truth[:, 0]).sum() / truth[:, 0].sum().clamp(min=1)
     _, heat, offsets, weights = batch
     plates = (heat == 1).sum().clamp(min=1)
@@ -145,17 +171,20 @@ def _losses(network: nn.Module, batch: Sequence[Tensor], name: str) -> tuple[Ten
 
 def export(network: nn.Module, file: Path) -> None:
     """Write a network as ONNX; sizes of batch and frames stay free."""
-    finder = isinstance(network, Finder)
-    sample = torch.zeros(1, 3, 256, 320) if finder else torch.zeros(1, 3, REFINER_HEIGHT_PX, REFINER_WIDTH_PX)
-    axes = {"pieces": {0: "n"}, "answers": {0: "n"}}
-    if finder:
-        axes = {"pieces": {0: "n", 2: "h", 3: "w"}, "answers": {0: "n", 2: "r", 3: "c"}}
+    if isinstance(network, Finder):
+        sample = torch.zeros(1, 3, 256, 320)
+        names = ("frames", "cells")
+        axes = {"frames": {0: "n", 2: "h", 3: "w"}, "cells": {0: "n", 2: "r", 3: "c"}}
+    else:
+        sample = torch.zeros(1, 3, PIECE_HEIGHT_PX, PIECE_WIDTH_PX)
+        names = ("pieces", "answers")
+        axes = {"pieces": {0: "n"}, "answers": {0: "n"}}
     torch.onnx.export(
         network,
         (sample,),
         str(file),
-        input_names=["pieces"],
-        output_names=["answers"],
+        input_names=names[:1],
+        output_names=names[1:],
         dynamic_axes=axes,
         opset_version=17,
         dynamo=False,
