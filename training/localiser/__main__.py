@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import torch
 
-from pipeline.ingest.localise import FINDER, REFINER
+from pipeline.ingest.localise import FINDER, REFINER, Localiser
 from training.localiser.photographs import unpack_photographs
-from training.localiser.pool import Pool, draw_pool, load_pool
+from training.localiser.pool import Pool, draw_pool, load_pool, mark_places
 from training.localiser.train import Recipe, export, train
 
-POOLS: Final = ((34_000, 1), (12_000, 31))
+POOLS: Final = ((34_000, 1), (12_000, 31), (3_000, 41))
 """How many samples, and their seed."""
 
 
@@ -39,10 +40,11 @@ class Stage:
 
 STAGES: Final = (
     Stage(Recipe("finder", epochs=3, batch=32, learning_rate=3e-3, seed=1), (0,)),
-    Stage(Recipe("refiner", epochs=2, batch=32, learning_rate=3e-3, seed=1), (0,)),
-    Stage(Recipe("refiner", epochs=2, batch=32, learning_rate=1e-3, seed=2), (0, 1)),
-    Stage(Recipe("finder", epochs=2, batch=32, learning_rate=1e-3, seed=2), (0, 1)),
+    Stage(Recipe("refiner", epochs=2, batch=32, learning_rate=3e-3, seed=3), (0,)),
+    Stage(Recipe("finder", epochs=2, batch=32, learning_rate=1.5e-3, seed=4), (0, 1)),
+    Stage(Recipe("refiner", epochs=2, batch=32, learning_rate=2e-3, seed=5), (0, 1, 2)),
 )
+"""Each refiner learns from the places that the finder before it names."""
 
 
 def main() -> None:
@@ -57,24 +59,30 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.set_num_threads(options.workers)
+    options.out.mkdir(parents=True, exist_ok=True)
     photographs = options.photographs or unpack_photographs(options.cache / "photographs")
-    counts = [(int(count * options.share), seed) for count, seed in POOLS]
-    pools = [_pool(options.cache / f"{seed}-{count}", count, seed, photographs) for count, seed in counts]
+    folders = [options.cache / f"{seed}-{int(count * options.share)}" for count, seed in POOLS]
+    for folder, (count, seed) in zip(folders, POOLS, strict=True):
+        if not (folder / "states.npy").exists():
+            draw_pool(folder, int(count * options.share), seed, photographs, options.workers)
     weights: dict[str, Path] = {}
     for number, stage in enumerate(STAGES):
         name = stage.recipe.network
         print(f"{name}: {stage.recipe}", flush=True)
-        network = train(stage.recipe, [pools[each] for each in stage.pools], weights.get(name))
+        network = train(stage.recipe, _pools(stage, folders, options), weights.get(name))
         weights[name] = options.cache / f"{number}-{name}.pt"
         torch.save(network.state_dict(), weights[name])
         export(network, options.out / (FINDER if name == "finder" else REFINER).name)
 
 
-def _pool(folder: Path, count: int, seed: int, photographs: Path) -> Pool:
-    """The pool that was drawn there before, whole, or a new one."""
-    if (folder / "states.npy").exists():
-        return load_pool(folder)
-    return draw_pool(folder, count, seed, photographs, torch.get_num_threads())
+def _pools(stage: Stage, folders: Sequence[Path], options: argparse.Namespace) -> list[Pool]:
+    """The pools of a stage, those of a refiner with what the finder that was trained last names on them."""
+    mine = [folders[number] for number in stage.pools]
+    if stage.recipe.network == "finder":
+        return [load_pool(folder) for folder in mine]
+    # The refiner that comes with the package is loaded too, and not asked.
+    localiser = Localiser(options.workers, options.out / FINDER.name)
+    return [mark_places(folder, localiser) for folder in mine]
 
 
 if __name__ == "__main__":
