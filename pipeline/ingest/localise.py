@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 MAX_PLATES: Final = 48
-MIN_SCORE: Final = 0.5
+MIN_SCORE: Final = 0.7
 """A place of which the networks are less sure is no plate."""
 WORK_PX: Final = 1280
 
@@ -46,6 +46,8 @@ _LEVELS: Final = (1.0, 0.25)
 _MIN_SIDE_PX: Final = 8
 _MIN_FINDER_SCORE: Final = 0.2
 _MAX_PLACES: Final = 96
+# How much the refiner's word weighs in a score; the rest is the finder's.
+_REFINER_SHARE: Final = 0.75
 _PIECES_AT_ONCE: Final = 64
 # A piece is cut out of a frame that was made smaller first where it would skip pixels.
 _MAX_SHRINK: Final = 1.5
@@ -283,7 +285,7 @@ def _detections(
     for row, matrix in enumerate(matrices):
         inside = answers[row, 1:].reshape(1, 4, 2) * np.array([PIECE_WIDTH_PX, PIECE_HEIGHT_PX], np.float32)
         corners[row] = cv2.perspectiveTransform(inside, matrix)[0]
-    together = np.sqrt(sure * scores).astype(np.float32)
+    together = (scores ** (1 - _REFINER_SHARE) * sure**_REFINER_SHARE).astype(np.float32)
     likely = np.flatnonzero(_sound(corners) & (together >= min_score) & np.isfinite(corners).all(axis=(1, 2)))
     kept = likely[_apart(corners[likely], together[likely], MAX_PLATES)]
     corners = corners[kept]

@@ -69,14 +69,25 @@ def test_samples_that_are_mirrored_and_turned_keep_their_plates(tmp_path: Path) 
 
 
 def test_exported_networks_run_in_the_localiser(tmp_path: Path) -> None:
+    from training.localiser.export import export
     from training.localiser.networks import Finder, Refiner
-    from training.localiser.train import export
 
     for network, file in ((Finder(), "finder.onnx"), (Refiner(), "refiner.onnx")):
-        export(network.eval(), tmp_path / file)
-    found = Localiser(1, tmp_path / "finder.onnx", tmp_path / "refiner.onnx").find(
-        [np.zeros((90, 200, 3), np.uint8)]
-    )
-    assert len(found) == 1
-    (name,) = [each.name for each in onnxruntime.InferenceSession(str(tmp_path / "finder.onnx")).get_inputs()]
-    assert name == "frames"
+        export(network, tmp_path / file)
+    localiser = Localiser(1, tmp_path / "finder.onnx", tmp_path / "refiner.onnx")
+    assert len(localiser.find([np.zeros((90, 200, 3), np.uint8)])) == 1
+
+
+@pytest.mark.parametrize("name", ["finder", "refiner"])
+def test_networks_of_integers_answer_nearly_as_exact_ones(name: str, pool: Pool, tmp_path: Path) -> None:
+    from training.localiser.export import export
+    from training.localiser.train import Recipe, examples, train
+
+    network = train(Recipe(name, epochs=3, batch=8, learning_rate=1e-3, seed=3), [pool])
+    inputs = examples(name, [pool], np.random.default_rng(1))
+    export(network, tmp_path / "exact.onnx")
+    export(network, tmp_path / "integers.onnx", inputs)
+    sessions = [onnxruntime.InferenceSession(str(tmp_path / f"{kind}.onnx")) for kind in ("exact", "integers")]
+    exact, near = (session.run(None, {session.get_inputs()[0].name: inputs})[0] for session in sessions)
+    assert (tmp_path / "integers.onnx").stat().st_size < 0.5 * (tmp_path / "exact.onnx").stat().st_size
+    assert 0 < np.abs(exact - near).mean() < 0.1 * exact.std()

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 
 from pipeline.ingest.localise import FINDER, REFINER, Localiser
+from training.localiser.export import export
 from training.localiser.photographs import unpack_photographs
 from training.localiser.pool import Pool, draw_pool, load_pool, mark_places
-from training.localiser.train import Recipe, export, train
+from training.localiser.train import Recipe, examples, train
 
 POOLS: Final = ((34_000, 1), (12_000, 31), (3_000, 41))
 """How many samples, and their seed."""
@@ -69,10 +71,12 @@ def main() -> None:
     for number, stage in enumerate(STAGES):
         name = stage.recipe.network
         print(f"{name}: {stage.recipe}", flush=True)
-        network = train(stage.recipe, _pools(stage, folders, options), weights.get(name))
+        pools = _pools(stage, folders, options)
+        network = train(stage.recipe, pools, weights.get(name))
         weights[name] = options.cache / f"{number}-{name}.pt"
         torch.save(network.state_dict(), weights[name])
-        export(network, options.out / (FINDER if name == "finder" else REFINER).name)
+        file = options.out / (FINDER if name == "finder" else REFINER).name
+        export(network, file, examples(name, pools, np.random.default_rng(number)))
 
 
 def _pools(stage: Stage, folders: Sequence[Path], options: argparse.Namespace) -> list[Pool]:

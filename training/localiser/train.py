@@ -1,4 +1,4 @@
-"""Train the localiser's networks on pools of samples, and export them to ONNX."""
+"""Train the localiser's networks on pools of samples."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.ingest.localise import PIECE_HEIGHT_PX, PIECE_WIDTH_PX
+from training.localiser.export import export
 from training.localiser.networks import Finder, Refiner
 from training.localiser.pool import PLACES, Pool, load_pool
 from training.localiser.samples import HEIGHT_PX, PADDING, PLATE, WIDTH_PX, state_of
 from training.localiser.targets import cells_of, draw_piece
 
 _PIECES_A_SAMPLE: Final = 2
+_EXAMPLES: Final = 64
 _TURNED: Final = 0.33
 _MAX_ANGLE: Final = 35.0
 _FLIPPED: Final = (1, 0, 3, 2)
@@ -56,7 +58,7 @@ def train(recipe: Recipe, pools: Sequence[Pool], begin: Path | None = None) -> n
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=steps, pct_start=0.1
     )
-    batches = _cells if recipe.network == "finder" else _pieces
+    batches = _BATCHES[recipe.network]
     begun, shown = time.monotonic(), np.zeros(2)
     for step in range(steps):
         if step % (len(rows) // recipe.batch) == 0:
@@ -143,6 +145,9 @@ def _pieces(
         )
 
 
+_BATCHES: Final = {"finder": _cells, "refiner": _pieces}
+
+
 def _tensor(images: NDArray[np.uint8]) -> Tensor:
     # A view with the channels last in memory, as convolutions on a CPU like them best.
     return torch.from_numpy(images).permute(0, 3, 1, 2).float()
@@ -169,26 +174,11 @@ def _losses(network: nn.Module, batch: Sequence[Tensor], name: str) -> tuple[Ten
     return (right + wrong).sum() / plates, (away * weights).sum() / plates
 
 
-def export(network: nn.Module, file: Path) -> None:
-    """Write a network as ONNX; sizes of batch and frames stay free."""
-    if isinstance(network, Finder):
-        sample = torch.zeros(1, 3, 256, 320)
-        names = ("frames", "cells")
-        axes = {"frames": {0: "n", 2: "h", 3: "w"}, "cells": {0: "n", 2: "r", 3: "c"}}
-    else:
-        sample = torch.zeros(1, 3, PIECE_HEIGHT_PX, PIECE_WIDTH_PX)
-        names = ("pieces", "answers")
-        axes = {"pieces": {0: "n"}, "answers": {0: "n"}}
-    torch.onnx.export(
-        network,
-        (sample,),
-        str(file),
-        input_names=names[:1],
-        output_names=names[1:],
-        dynamic_axes=axes,
-        opset_version=17,
-        dynamo=False,
-    )
+def examples(name: str, pools: Sequence[Pool], random: np.random.Generator) -> NDArray[np.float32]:
+    """Draw what network `name` takes in a batch: float32 ``(N, 3, H, W)``."""
+    rows = random.permutation(_rows(pools))[:_EXAMPLES]
+    inputs, *_ = next(_BATCHES[name](pools, rows, len(rows), random))
+    return np.ascontiguousarray(inputs.numpy(), np.float32)
 
 
 def main() -> None:
@@ -204,10 +194,11 @@ def main() -> None:
     parser.add_argument("--begin", type=Path, help="weights to go on from")
     options = parser.parse_args()
     recipe = Recipe(options.network, options.epochs, options.batch, options.learning_rate, options.seed)
-    network = train(recipe, [load_pool(folder) for folder in options.pools], options.begin)
+    pools = [load_pool(folder) for folder in options.pools]
+    network = train(recipe, pools, options.begin)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), options.out.with_suffix(".pt"))
-    export(network, options.out)
+    export(network, options.out, examples(recipe.network, pools, np.random.default_rng(options.seed)))
 
 
 if __name__ == "__main__":
