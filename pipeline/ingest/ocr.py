@@ -28,7 +28,13 @@ THREADS: Final = 2
 SURE_OF_COUNTRY: Final = 0.95
 """A country that is less likely than this is left unknown: a wrong one would lose a hit."""
 
+SURE_OF_TEXT: Final = 0.9
+"""A plate that is read with less confidence is looked at twice more, shifted to each side."""
+LOOKS_PX: Final = (-3, 3)
+"""By how much it is shifted."""
+
 _CLASSES: Final = len(alphabet.CHARACTERS) + 1
+_LEAST: Final = np.float32(1e-9)
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 Floats = NDArray[np.float32]
@@ -66,7 +72,7 @@ class Reader:
             self._countries = np.array([pack_country(each) for each in config.plate_regions or []], np.uint16)
 
     def read(self, patches: NDArray[np.uint8], captured_at_ns: NDArray[np.int64]) -> ReadBatch:
-        """Read a batch of patches, in one call of the model.
+        """Read a batch of patches: in one call of the model, and one more for all that it is not sure of.
 
         Parameters
         ----------
@@ -89,20 +95,40 @@ class Reader:
                 confidence=np.zeros(0, np.float32),
                 probabilities=nothing,
             )
-        outputs = self._recogniser.model.run(self._outputs, {"input": self._fitted(patches)})
-        probabilities, fits = self._slots(outputs[0])
+        shares, regions = self._look(patches)
+        probabilities, fits = self._slots(shares)
         codes = probabilities.argmax(axis=2).astype(np.uint8)
         found = codes.any(axis=1) & fits
         confidence = np.where(found, probabilities.max(axis=2).prod(axis=1), 0.0).astype(np.float32)
         codes[~found] = alphabet.PAD
         probabilities[~found] = 0.0
         country = np.zeros(len(patches), np.uint16)
-        if len(outputs) > 1:
-            sure = found & (outputs[1].max(axis=1) >= SURE_OF_COUNTRY)
-            country = np.where(sure, self._countries[outputs[1].argmax(axis=1)], 0).astype(np.uint16)
+        if regions is not None:
+            sure = found & (regions.max(axis=1) >= SURE_OF_COUNTRY)
+            country = np.where(sure, self._countries[regions.argmax(axis=1)], 0).astype(np.uint16)
         return ReadBatch.of(
             codes, captured_at_ns, country=country, confidence=confidence, probabilities=probabilities
         )
+
+    def _look(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
+        """Ask the model, about the unsure ones from more places: of each patch its shares and its regions.
+
+        The looks are as one by their geometric mean, so that a character on which they differ is less sure.
+        """
+        shares, regions = self._run(patches)
+        unsure = np.flatnonzero(shares.max(axis=2).prod(axis=1) < SURE_OF_TEXT)
+        if len(unsure) == 0:
+            return shares, regions
+        more, more_regions = self._run(np.concatenate([_shifted(patches[unsure], by) for by in LOOKS_PX]))
+        shares[unsure] = _agreed(shares[unsure], more)
+        if regions is not None and more_regions is not None:
+            regions[unsure] = _agreed(regions[unsure], more_regions)
+        return shares, regions
+
+    def _run(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
+        outputs = self._recogniser.model.run(self._outputs, {"input": self._fitted(patches)})
+        shares: Floats = outputs[0].reshape(len(patches), -1, len(self._to_codes))
+        return shares, outputs[1] if len(outputs) > 1 else None
 
     def _fitted(self, patches: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The patches as the model takes them; ours takes them as they are."""
@@ -123,7 +149,7 @@ class Reader:
         float32 ``(N, SLOTS, 37)``, each slot summing to 1, and bool ``(N,)``: not more characters than a plate
         can have.
         """
-        mapped = output.reshape(len(output), -1, len(self._to_codes)) @ self._to_codes
+        mapped = output @ self._to_codes
         mapped /= np.maximum(mapped.sum(axis=2, keepdims=True), 1e-9)
         short = alphabet.SLOTS - mapped.shape[1]
         if short > 0:
@@ -179,6 +205,20 @@ def _configuration_of(path: Path) -> Path:
             f"({beside[0].name} or {beside[1].name}), and no published model of fast-plate-ocr"
         )
     return config
+
+
+def _shifted(patches: NDArray[np.uint8], by_px: int) -> NDArray[np.uint8]:
+    """Patches as seen from so many pixels farther right; their edge goes on."""
+    columns = np.clip(np.arange(patches.shape[2]) + by_px, 0, patches.shape[2] - 1)
+    return np.ascontiguousarray(patches[:, :, columns])
+
+
+def _agreed(one: Floats, others: Floats) -> Floats:
+    """The geometric mean of shares ``(M, ...)`` and of other looks at the same ``(K * M, ...)``, summing to 1."""
+    looks = np.concatenate([one[None], others.reshape(-1, *one.shape)])
+    mean = np.exp(np.log(np.maximum(looks, _LEAST)).mean(axis=0))
+    agreed: Floats = (mean / mean.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return agreed
 
 
 def _code_matrix(letters: str, pad: str) -> Floats:

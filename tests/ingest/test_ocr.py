@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from fast_plate_ocr import LicensePlateRecognizer
@@ -15,7 +16,15 @@ from hotlists.columns import unpack_country
 from pipeline.batch import ReadBatch
 from pipeline.errors import ConfigurationError
 from pipeline.ingest.localise import Localiser, rectify
-from pipeline.ingest.ocr import MODEL, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, Reader
+from pipeline.ingest.ocr import (
+    MODEL,
+    PATCH_HEIGHT_PX,
+    PATCH_WIDTH_PX,
+    SURE_OF_TEXT,
+    Reader,
+    _agreed,
+    _shifted,
+)
 from plates import alphabet
 from tests.ingest.pictures import DAY, INFRARED, YELLOW, Image, collage, plate_of
 
@@ -155,6 +164,41 @@ def test_patches_are_scaled_to_what_a_model_takes(tmp_path: Path, patches: Image
     means = (patches @ np.array([0.299, 0.587, 0.114])).mean(axis=(1, 2))
     np.testing.assert_allclose(fitted.mean(axis=(1, 2, 3)), means, atol=1.5)
     np.testing.assert_array_equal(Reader(another(tmp_path))._fitted(patches), patches)
+
+
+def test_what_is_read_unsurely_is_looked_at_from_three_places(reader: Reader, patches: Image) -> None:
+    blurred = np.stack([cv2.GaussianBlur(patch, (0, 0), 4.0) for patch in patches])
+    together = np.concatenate([patches[:1], blurred])
+    first, _ = reader._run(together)
+    unsure = first.max(axis=2).prod(axis=1) < SURE_OF_TEXT
+    assert unsure[1:].any()
+    assert not unsure[0]
+    got = reader.read(together, times(len(together))).probabilities
+    assert got is not None
+    np.testing.assert_allclose(got[0], first[0], atol=1e-4)
+    for row in np.flatnonzero(unsure):
+        columns = [np.clip(np.arange(PATCH_WIDTH_PX) + by, 0, PATCH_WIDTH_PX - 1) for by in (0, -3, 3)]
+        looks = np.concatenate([reader._run(together[row : row + 1, :, each])[0] for each in columns])
+        mean = looks.prod(axis=0) ** (1 / 3)
+        expected = mean / mean.sum(axis=1, keepdims=True)
+        if got[row].any():
+            shown = np.argsort(expected.argmax(axis=1) == alphabet.PAD, kind="stable")
+            np.testing.assert_allclose(got[row], expected[shown], atol=1e-3)
+
+
+def test_looks_that_differ_leave_it_open_and_looks_that_agree_settle_it() -> None:
+    one = np.array([[[0.6, 0.4]], [[0.6, 0.4]]], np.float32)
+    others = np.array([[[0.4, 0.6]], [[0.9, 0.1]], [[0.5, 0.5]], [[0.8, 0.2]]], np.float32)
+    agreed = _agreed(one, others)
+    np.testing.assert_allclose(agreed.sum(axis=2), 1.0, atol=1e-6)
+    assert agreed[0, 0, 0] == pytest.approx(0.5, abs=0.01)
+    assert agreed[1, 0, 0] > 0.75
+
+
+def test_a_shifted_patch_is_what_stands_beside_it() -> None:
+    patch = np.arange(PATCH_WIDTH_PX, dtype=np.uint8).reshape(1, 1, -1, 1)
+    assert _shifted(patch, 3)[0, 0, :, 0].tolist() == [*range(3, 256), 255, 255, 255]
+    assert _shifted(patch, -3)[0, 0, :, 0].tolist() == [0, 0, 0, *range(253)]
 
 
 def output(texts: list[str], slots: int) -> np.ndarray:

@@ -68,7 +68,8 @@ def test_a_network_learns_and_its_file_says_the_same(small: Set, tmp_path: Path)
     pytest.importorskip("onnx", reason="training needs onnx: pip install 'kruispunt[train]'")
     from pipeline.ingest.ocr import Reader
     from training.ocr import train as training
-    from training.ocr.export import export, fit_temperatures, logits
+    from training.ocr.__main__ import describe
+    from training.ocr.export import export, fit_temperatures, logits, quantise
     from training.ocr.network import Network
 
     threads = torch.get_num_threads()
@@ -93,3 +94,14 @@ def test_a_network_learns_and_its_file_says_the_same(small: Set, tmp_path: Path)
     reader = Reader(tmp_path / "small.onnx")
     got = reader._recogniser.model.run(["plate"], {"input": small.patches})[0]
     np.testing.assert_allclose(got, expected, atol=2e-3)
+    size = (tmp_path / "small.onnx").stat().st_size
+    quantise(tmp_path / "small.onnx", small.patches)
+    assert (tmp_path / "small.onnx").stat().st_size < 0.6 * size
+    again = Reader(tmp_path / "small.onnx")._recogniser.model.run(["plate"], {"input": small.patches})[0]
+    assert np.abs(again - expected).mean() < 0.01
+    assert "exact 0.0" in describe(Reader(tmp_path / "small.onnx"), "small", _with_plates(small))
+
+
+def _with_plates(data: Set) -> Set:
+    kept = data.regions != NOWHERE
+    return Set(data.patches[kept], data.codes[kept], data.regions[kept])

@@ -1,14 +1,23 @@
-"""Write a network as fast-plate-ocr takes it: ONNX of uint8 NHWC patches, and its plate configuration."""
+"""Write a network as fast-plate-ocr takes it: ONNX of uint8 NHWC patches, and its plate configuration.
+
+Convolutions, and the sums between them, are of 8-bit integers: a model that is smaller and reads faster. Weights
+have 7 of the 8 bits, because processors without VNNI let sums of larger ones overflow.
+"""
 
 from __future__ import annotations
 
+import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -51,6 +60,39 @@ def export(network: Network, folder: Path, name: str, temperatures: tuple[float,
             dynamo=False,
         )
     (folder / f"{name}.yaml").write_text(configuration(), encoding="utf-8")
+
+
+class _Ranges(CalibrationDataReader):
+    """Patches by which the range of each layer's values is found."""
+
+    def __init__(self, patches: NDArray[np.uint8]) -> None:
+        self.batches: Iterator[NDArray[np.uint8]] = iter(np.array_split(patches, max(1, len(patches) // 32)))
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        batch = next(self.batches, None)
+        return None if batch is None else {"input": batch}
+
+
+def quantise(path: Path, patches: NDArray[np.uint8]) -> None:
+    """Make an exported file's trunk one of integers, in place; a few hundred patches show what ranges it needs."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / path.name
+        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+        nodes = onnx.load(str(prepared)).graph.node
+        # How the slots look is left alone: it is a hundredth of the work, and decides what is read.
+        exact = [node.name for node in nodes if node.op_type == "Add" and "trunk" not in node.name]
+        quantize_static(
+            str(prepared),
+            str(path),
+            _Ranges(patches),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Add"],
+            nodes_to_exclude=exact,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
 
 
 def configuration() -> str:
