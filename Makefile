@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SHELL  := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-.PHONY: help demo test check format system-packages clean
+.PHONY: help demo test check format system-packages clean train-ocr train-localiser
 
 help:            ## Show the commands
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+: *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -19,6 +19,11 @@ $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@ $(VENV)/.runtime
+
+$(VENV)/.train: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
+	touch $@
 
 demo: $(VENV)/.runtime  ## Install, then run the whole pipeline on the bundled recording
 	@exec $(BIN)/lik up --demo
@@ -41,6 +46,12 @@ check: $(VENV)/.dev  ## ruff, mypy --strict, import-linter
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+train-ocr: $(VENV)/.train ## Train the reader of plates that comes with the package (hours on a CPU)
+	$(BIN)/python -m training.ocr
+
+train-localiser: $(VENV)/.train ## Train the finder of plates that comes with the package (hours on a CPU)
+	$(BIN)/python -m training.localiser
 
 clean: ## Remove what the commands made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

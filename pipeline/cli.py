@@ -186,10 +186,12 @@ def read(
     from pipeline.ingest import files
     from pipeline.ingest.recognise import Recogniser
 
+    settings = load_settings()
+    recogniser = Recogniser(settings.ocr_model, settings.ocr_threads)
     found = files.list_files(paths, leave_out=draw)
     drawings = files.Drawings(draw) if draw else None
     refused = False
-    for answer in files.read_files(found, Recogniser(), patch=patch, keep_pixels=draw is not None):
+    for answer in files.read_files(found, recogniser, patch=patch, keep_pixels=draw is not None):
         refused |= bool(answer.error)
         if drawings and answer.pixels is not None:
             drawings.draw(answer)

@@ -106,6 +106,13 @@ class Settings(BaseSettings):
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of this worker's /metrics; 0: none.")
 
     match_batch_reads: int = Field(1024, ge=1, description="Most reads that are matched at once.")
+    ocr_model: str = Field(
+        "",
+        description="What reads plates: empty, the model that comes with the package; else the path of an ONNX "
+        "file in fast-plate-ocr's format, its plate configuration beside it, or the name of one of its published "
+        "models.",
+    )
+    ocr_threads: int = Field(2, ge=1, description="Cores that one call of the OCR model may use.")
     ocr_batch_frames: int = Field(16, ge=1, description="Most frames that are read at once.")
     frame_max_age_s: float = Field(
         30.0,

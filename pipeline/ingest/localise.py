@@ -1,51 +1,63 @@
-"""Frames to plate boxes, and rectified patches.
+"""Frames to plate boxes with four corners, and rectified patches.
 
-A plate is a line of dark characters on a light field: marks of a character's proportion, equally high, on one
-straight line, close to each other. Marks come from a threshold against the neighbourhood's mean, at two sizes
-of neighbourhood, so that near and far plates, in shadow or flash, stand out alike.
-
-What it does not find: light characters on a dark field, plates of two lines as one, and plates whose characters
-are lower than `MIN_CHARACTER_PX` when the frame is scaled to `_WORK_WIDTH_PX`.
+Two small networks (`models/localiser.md` is their card). The finder looks over the whole frame, at most
+`WORK_PX` on its longer side, and once more over the frame at a quarter of that, where large plates are: each cell
+says whether a plate's middle is there and where its corners are. The refiner looks at each place that was found,
+cut out of the frame upright: it says whether it is a plate indeed, and where exactly its corners are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
+from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX, THREADS
 
-MAX_PLATES: Final = 8
-MIN_CHARACTER_PX: Final = 9
+if TYPE_CHECKING:
+    import onnxruntime
 
-_WORK_WIDTH_PX: Final = 1280
-_MAX_CHARACTER_PX: Final = 120
-# Size of a neighbourhood, and how much darker than its mean ink is there, in grey levels.
-_THRESHOLDS: Final = ((25, 14), (61, 30))
-# Width per height of one character; two that touch are still a mark.
-_PROPORTION: Final = (0.10, 1.7)
-_FILLED: Final = (0.18, 0.97)
-_MAX_MARKS: Final = 800
-# All as shares of a character's height: equally high, on one line, no farther apart than a dash or a seal.
-_HEIGHT_RATIO: Final = 1.22
-_MAX_RISE: Final = 0.30
-_MAX_GAP: Final = 1.35
-_MAX_OVERLAP: Final = 0.15
-_MIN_MARKS: Final = 4
-_MAX_MARKS_A_LINE: Final = 12
-_MAX_UNEVEN: Final = 0.09
-# Over a whole line: a row of windows is evener than any plate, but its marks are full and far apart.
-_MAX_MEDIAN_FILLED: Final = 0.82
-_MAX_MEDIAN_GAP: Final = 0.62
-# What a character's height is of its plate's, and the margin beside the outer ones as a share of that height.
-_CHARACTER_SHARE: Final = 0.70
-_SIDE_MARGIN: Final = 0.8
-_OVERLAP: Final = 0.5
+MAX_PLATES: Final = 48
+MIN_SCORE: Final = 0.7
+"""A place of which the networks are less sure is no plate."""
+WORK_PX: Final = 1280
+
+FINDER: Final = Path(__file__).parent / "models" / "localiser_finder.onnx"
+REFINER: Final = Path(__file__).parent / "models" / "localiser_refiner.onnx"
+
+STRIDE_PX: Final = 8
+"""The finder's cells are this wide and high."""
+PIECE_HEIGHT_PX: Final = 64
+PIECE_WIDTH_PX: Final = 160
+PIECE_MARGIN: Final = 1.4
+"""How much wider and higher than the place the refiner's piece is."""
+GREY: Final = 114
+"""The grey level around a frame, as in training."""
+
+_MULTIPLE_PX: Final = 32
+# Around a frame, so that a plate at its edge is whole to the network.
+_PADDING_PX: Final = 16
+_LEVELS: Final = (1.0, 0.25)
+_MIN_SIDE_PX: Final = 8
+_MIN_FINDER_SCORE: Final = 0.2
+_MAX_PLACES: Final = 96
+# How much the refiner's word weighs in a score; the rest is the finder's.
+_REFINER_SHARE: Final = 0.75
+_PIECES_AT_ONCE: Final = 64
+# A piece is cut out of a frame that was made smaller first where it would skip pixels.
+_MAX_SHRINK: Final = 1.5
+_MIN_EDGE_PX: Final = 3.0
+# Of what two quads cover together, and of the smaller one: with more in common they are one plate.
+_OVERLAP: Final = 0.3
+_PIECE: Final = 0.7
+
+Floats = NDArray[np.float32]
+Frame = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,151 +74,221 @@ class Detections:
         float32 ``(K,)``, 0 to 1.
     """
 
-    boxes: NDArray[np.float32]
-    corners: NDArray[np.float32]
-    scores: NDArray[np.float32]
+    boxes: Floats
+    corners: Floats
+    scores: Floats
 
     def __len__(self) -> int:
         return len(self.scores)
 
 
 class Localiser:
-    """Finds plates on frames."""
+    """Finds plates on frames. The models come with the package; nothing is downloaded.
 
-    def find(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    Parameters
+    ----------
+    threads
+        How many cores one call may use.
+    finder, refiner
+        The models' files.
+    """
+
+    def __init__(self, threads: int = THREADS, finder: Path = FINDER, refiner: Path = REFINER) -> None:
+        self._finder = _session(finder, threads)
+        self._refiner = _session(refiner, threads)
+
+    def find(self, frames: Sequence[Frame], min_score: float = MIN_SCORE) -> list[Detections]:
         """Find the plates of each frame; frames are RGB uint8 ``(H, W, 3)`` of any size."""
-        return [self._find(frame) for frame in frames]
+        places = [self.places(frame) for frame in frames]
+        counts = [len(corners) for corners, _ in places]
+        pieces = [cut_pieces(frame, corners) for frame, (corners, _) in zip(frames, places, strict=True)]
+        answers = self._refine([piece for some, _ in pieces for piece in some])
+        found = []
+        begin = 0
+        for count, (corners, scores), (_, matrices) in zip(counts, places, pieces, strict=True):
+            mine = answers[begin : begin + count]
+            begin += count
+            found.append(_detections(corners, scores, matrices, mine, min_score))
+        return found
 
-    def _find(self, frame: NDArray[np.uint8]) -> Detections:
-        scale = min(1.0, _WORK_WIDTH_PX / frame.shape[1])
-        # Red ink on white (Belgium) is dark in green, black on yellow (Netherlands) too.
-        green = np.ascontiguousarray(frame[:, :, 1])
-        if scale < 1:
-            smaller = cv2.resize(green, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            green = np.asarray(smaller, np.uint8)
-        found = [line for size, depth in _THRESHOLDS for line in _lines(_marks(green, size, depth))]
-        found.sort(key=lambda each: -each[1])
-        kept: list[tuple[NDArray[np.float32], float]] = []
-        for corners, score in found:
-            if all(_overlap(corners, other) < _OVERLAP for other, _ in kept):
-                kept.append((corners, score))
-            if len(kept) == MAX_PLATES:
-                break
-        corners = np.array([each / scale for each, _ in kept], np.float32).reshape(-1, 4, 2)
-        low, high = corners.min(axis=1), corners.max(axis=1)
-        return Detections(
-            boxes=np.concatenate([low, high - low], axis=1).astype(np.float32),
-            corners=corners,
-            scores=np.array([score for _, score in kept], np.float32),
-        )
+    def places(self, frame: Frame) -> tuple[Floats, Floats]:
+        """Say what the finder alone names on a frame: corners ``(K, 4, 2)`` in its pixels, and scores ``(K,)``."""
+        whole = min(1.0, WORK_PX / max(frame.shape[:2]))
+        found = []
+        for level in _LEVELS:
+            small = _shrunk(frame, whole * level)
+            if min(small.shape[:2]) < _MIN_SIDE_PX and level < 1:
+                continue
+            corners, scores = _peaks(self._finder.run(None, {"frames": _padded(small)})[0][0])
+            # Of the frame's own proportions, which rounding to whole pixels has changed a little.
+            scale = np.array(frame.shape[1::-1], np.float32) / np.array(small.shape[1::-1], np.float32)
+            found.append(((corners - _PADDING_PX) * scale, scores))
+        corners = np.concatenate([each for each, _ in found])
+        scores = np.concatenate([each for _, each in found])
+        sound = _sound(corners)
+        corners, scores = corners[sound], scores[sound]
+        kept = _apart(corners, scores, _MAX_PLACES)
+        return corners[kept], scores[kept]
+
+    def _refine(self, pieces: Sequence[Frame]) -> Floats:
+        """Ask the refiner: float32 ``(K, 9)``, the score's logit and the corners as shares of the piece."""
+        answers = [np.zeros((0, 9), np.float32)]
+        for begin in range(0, len(pieces), _PIECES_AT_ONCE):
+            some = np.stack(pieces[begin : begin + _PIECES_AT_ONCE]).transpose(0, 3, 1, 2).astype(np.float32)
+            answers.append(self._refiner.run(None, {"pieces": some})[0])
+        return np.concatenate(answers)
 
 
-def rectify(frame: NDArray[np.uint8], corners: NDArray[np.float32]) -> NDArray[np.uint8]:
+def rectify(frame: Frame, corners: Floats) -> Frame:
     """Warp the plates with `corners` ``(K, 4, 2)`` upright: uint8 ``(K, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3)``."""
     size = (PATCH_WIDTH_PX, PATCH_HEIGHT_PX)
     target = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], np.float32)
     patches = np.empty((len(corners), size[1], size[0], 3), np.uint8)
+    pyramid = {1: frame}
     for row, quad in enumerate(corners):
-        matrix = cv2.getPerspectiveTransform(np.ascontiguousarray(quad), target)
-        patches[row] = cv2.warpPerspective(
-            frame, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        source, scale = _level(pyramid, quad, PATCH_WIDTH_PX)
+        matrix = cv2.getPerspectiveTransform(np.ascontiguousarray(quad * scale, np.float32), target)
+        patches[row] = _warp(source, np.asarray(matrix, np.float64), size)
     return patches
 
 
-def _marks(green: NDArray[np.uint8], neighbourhood_px: int, depth: int) -> NDArray[np.float32]:
-    """Dark marks of a character's proportion: float32 ``(M, 5)``, x, y, w, h, share filled, from left to right."""
-    smooth = cv2.GaussianBlur(green, (3, 3), 0)
-    ink = cv2.adaptiveThreshold(
-        smooth, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, neighbourhood_px, depth
+def cut_pieces(frame: Frame, places: Floats) -> tuple[list[Frame], list[NDArray[np.float64]]]:
+    """Cut each place ``(K, 4, 2)`` out, upright and with its margin.
+
+    Returns
+    -------
+    The pieces, RGB uint8 ``(PIECE_HEIGHT_PX, PIECE_WIDTH_PX, 3)``, and of each the matrix ``(3, 3)`` from its
+    pixels to the frame's.
+    """
+    size = (PIECE_WIDTH_PX, PIECE_HEIGHT_PX)
+    pyramid = {1: frame}
+    pieces = []
+    matrices = []
+    for place in places:
+        source, scale = _level(pyramid, place, PIECE_WIDTH_PX / PIECE_MARGIN)
+        matrix = _piece_matrix(place * scale)
+        pieces.append(_warp(source, matrix, size))
+        matrices.append(np.diag([*(1 / scale), 1.0]) @ np.linalg.inv(matrix))
+    return pieces, matrices
+
+
+def _session(model: Path, threads: int) -> onnxruntime.InferenceSession:
+    # It takes a tenth of a second to import; nobody who does not look for plates should wait for it.
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that wait for the next call by spinning take a core from the other stages.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def _shrunk(frame: Frame, scale: float) -> Frame:
+    if scale >= 1:
+        return frame
+    size = [max(1, round(side * scale)) for side in frame.shape[1::-1]]
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _padded(frame: Frame) -> Floats:
+    """The frame with its padding, as the finder takes it: float32 ``(1, 3, H, W)``."""
+    right, below = (
+        -(side + 2 * _PADDING_PX) % _MULTIPLE_PX + _PADDING_PX for side in (frame.shape[1], frame.shape[0])
     )
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=4)
-    boxes = stats[1:].astype(np.float32)
-    width, height, area = boxes[:, 2], boxes[:, 3], boxes[:, 4]
-    filled = area / (width * height)
-    likely = (
-        (height >= MIN_CHARACTER_PX)
-        & (height <= _MAX_CHARACTER_PX)
-        & (width >= _PROPORTION[0] * height)
-        & (width <= _PROPORTION[1] * height)
-        & (filled >= _FILLED[0])
-        & ((filled <= _FILLED[1]) | (width < 0.4 * height))
+    framed = cv2.copyMakeBorder(
+        frame, _PADDING_PX, below, _PADDING_PX, right, cv2.BORDER_CONSTANT, value=(GREY,) * 3
     )
-    found = np.column_stack([boxes[:, :4], filled])[likely]
-    if len(found) > _MAX_MARKS:
-        found = found[np.argsort(-found[:, 3])[:_MAX_MARKS]]
-    ordered: NDArray[np.float32] = found[np.argsort(found[:, 0], kind="stable")]
-    return ordered
+    return np.asarray(cv2.dnn.blobFromImage(framed), np.float32)
 
 
-def _lines(marks: NDArray[np.float32]) -> list[tuple[NDArray[np.float32], float]]:
-    """Lines of marks: each line's corners ``(4, 2)`` and its score, 0 to 1."""
-    if len(marks) < _MIN_MARKS:
-        return []
-    follower = _followers(marks)
-    begins = np.setdiff1d(np.arange(len(marks)), follower)
-    found = []
-    for begin in begins:
-        line = [int(begin)]
-        while (following := int(follower[line[-1]])) >= 0:
-            line.append(following)
-        if _MIN_MARKS <= len(line) <= _MAX_MARKS_A_LINE:
-            plate = _outline(marks[line])
-            if plate is not None:
-                found.append(plate)
-    return found
+def _peaks(cells: Floats) -> tuple[Floats, Floats]:
+    """Cells ``(9, R, C)`` to corners ``(K, 4, 2)`` in pixels of what the finder saw, and scores ``(K,)``."""
+    logits = cells[0]
+    highest = cv2.dilate(logits, np.ones((3, 3), np.uint8))
+    threshold = np.log(_MIN_FINDER_SCORE / (1 - _MIN_FINDER_SCORE))
+    rows, columns = np.nonzero((logits >= threshold) & (logits >= highest))
+    scores = 1 / (1 + np.exp(-logits[rows, columns]))
+    best = np.argsort(-scores, kind="stable")[:_MAX_PLACES]
+    rows, columns, scores = rows[best], columns[best], scores[best]
+    centres = np.stack([columns, rows], axis=1)[:, None] + 0.5
+    corners = (cells[1:, rows, columns].T.reshape(-1, 4, 2) + centres) * STRIDE_PX
+    return corners.astype(np.float32), scores.astype(np.float32)
 
 
-def _followers(marks: NDArray[np.float32]) -> NDArray[np.int64]:
-    """For each mark the row of the next on its line, or -1; no mark follows two."""
-    x, y, w, h, _ = marks.T
-    height = np.minimum(h[:, None], h[None, :])
-    gap = (x[None, :] - (x + w)[:, None]) / height
-    rise = np.abs((y + h / 2)[None, :] - (y + h / 2)[:, None]) / height
-    ratio = h[None, :] / h[:, None]
-    fits = (
-        (gap > -_MAX_OVERLAP)
-        & (gap < _MAX_GAP)
-        & (rise < _MAX_RISE)
-        & (ratio < _HEIGHT_RATIO)
-        & (ratio > 1 / _HEIGHT_RATIO)
-        & (x[None, :] > x[:, None])
-    )
-    distance = np.where(fits, gap + rise, np.inf)
-    follower = np.where(np.isfinite(distance.min(axis=1)), distance.argmin(axis=1), -1)
-    for row in np.unique(follower[follower >= 0]):
-        rivals = np.flatnonzero(follower == row)
-        follower[rivals[distance[rivals, row] > distance[rivals, row].min()]] = -1
-    return follower.astype(np.int64)
+def _sound(corners: Floats) -> NDArray[np.bool_]:
+    """Which quads are convex, the right way round, and have edges to speak of."""
+    edges = np.roll(corners, -1, axis=1) - corners
+    following = np.roll(edges, -1, axis=1)
+    turns = edges[..., 0] * following[..., 1] - edges[..., 1] * following[..., 0]
+    long = (np.linalg.norm(edges, axis=2) >= _MIN_EDGE_PX).all(axis=1)
+    return np.asarray((turns > 0).all(axis=1) & long)
 
 
-def _outline(line: NDArray[np.float32]) -> tuple[NDArray[np.float32], float] | None:
-    """Corners of the plate around a line of marks, and how even the line is; None when it is no line."""
-    x, y, w, h, filled = line.T
-    height = float(np.median(h))
-    gap = float(np.median(x[1:] - (x + w)[:-1])) / height
-    if np.median(filled) > _MAX_MEDIAN_FILLED or gap > _MAX_MEDIAN_GAP:
-        return None
-    middle_x, middle_y = x + w / 2, y + h / 2
-    slope, offset = np.polyfit(middle_x, middle_y, 1)
-    uneven = float(np.abs(middle_y - (slope * middle_x + offset)).mean()) / height
-    if uneven > _MAX_UNEVEN or abs(slope) > 0.35:
-        return None
-    margin = _SIDE_MARGIN * height
-    along = np.array([1.0, slope]) / np.hypot(1.0, slope)
-    down = np.array([-along[1], along[0]]) * height / _CHARACTER_SHARE / 2
-    left, right = float(x.min()) - margin, float((x + w).max()) + margin
-    begin, end = np.array([left, slope * left + offset]), np.array([right, slope * right + offset])
-    corners = np.array([begin - down, end - down, end + down, begin + down], np.float32)
-    spread = float(np.abs(h - height).mean()) / height
-    score = min(1.0, len(line) / 8) * float(np.exp(-uneven / 0.12 - spread / 0.25))
-    return corners, score
+def _apart(corners: Floats, scores: Floats, most: int) -> NDArray[np.int64]:
+    """Rows of the likeliest quads, the likeliest first, without those that lie over a likelier one."""
+    order = np.argsort(-scores, kind="stable")
+    quads = corners[order]
+    low, high = quads.min(axis=1), quads.max(axis=1)
+    # Tilted plates side by side share their upright boxes and nothing else, so where boxes meet, quads decide.
+    meet = (np.minimum(high[:, None], high[None]) > np.maximum(low[:, None], low[None])).all(axis=2)
+    alive = np.ones(len(order), bool)
+    kept: list[int] = []
+    for row in range(len(order)):
+        if not alive[row]:
+            continue
+        kept.append(row)
+        for other in np.flatnonzero(meet[row] & alive):
+            alive[other] = other <= row or not _clash(quads[row], quads[other])
+    return np.asarray(order[kept[:most]], np.int64)
 
 
-def _overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Share of the smaller of the upright boxes around two quads that is also in the other."""
-    low = np.maximum(one.min(axis=0), other.min(axis=0))
-    high = np.minimum(one.max(axis=0), other.max(axis=0))
-    shared = float(np.prod(np.maximum(0, high - low)))
-    smaller = min(float(np.prod(quad.max(axis=0) - quad.min(axis=0))) for quad in (one, other))
-    return shared / smaller if smaller > 0 else 1.0
+def _clash(one: Floats, other: Floats) -> bool:
+    """Whether two quads are of one plate: they are much the same, or one is a piece of the other."""
+    shared, _ = cv2.intersectConvexConvex(one, other)
+    areas = cv2.contourArea(one), cv2.contourArea(other)
+    return bool(shared > _OVERLAP * (sum(areas) - shared) or shared > _PIECE * min(areas))
+
+
+def _piece_matrix(place: Floats) -> NDArray[np.float64]:
+    """Return the matrix that turns a place ``(4, 2)`` upright, in the middle of a piece: float64 ``(3, 3)``."""
+    unit = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32) / PIECE_MARGIN
+    target = (unit + 1) / 2 * (PIECE_WIDTH_PX, PIECE_HEIGHT_PX)
+    matrix = cv2.getPerspectiveTransform(np.ascontiguousarray(place, np.float32), target.astype(np.float32))
+    return np.asarray(matrix, np.float64)
+
+
+def _level(pyramid: dict[int, Frame], quad: Floats, width_px: float) -> tuple[Frame, Floats]:
+    """The frame at the size at which the quad is about `width_px` wide or less, and its scale in x and y."""
+    longest = max(float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[2] - quad[3])))
+    shrink = 1
+    while longest / shrink > _MAX_SHRINK * width_px and shrink < 64:
+        shrink *= 2
+    frame = pyramid[1]
+    if shrink not in pyramid:
+        pyramid[shrink] = _shrunk(frame, 1 / shrink)
+    level = pyramid[shrink]
+    return level, np.divide(level.shape[1::-1], frame.shape[1::-1], dtype=np.float32)
+
+
+def _warp(frame: Frame, matrix: NDArray[np.float64], size: tuple[int, int]) -> Frame:
+    warped = cv2.warpPerspective(frame, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)
+
+
+def _detections(
+    places: Floats, scores: Floats, matrices: Sequence[NDArray[np.float64]], answers: Floats, min_score: float
+) -> Detections:
+    """What both networks say of one frame's places, together."""
+    sure = 1 / (1 + np.exp(-answers[:, 0]))
+    corners = np.zeros((len(places), 4, 2), np.float32)
+    for row, matrix in enumerate(matrices):
+        inside = answers[row, 1:].reshape(1, 4, 2) * np.array([PIECE_WIDTH_PX, PIECE_HEIGHT_PX], np.float32)
+        corners[row] = cv2.perspectiveTransform(inside, matrix)[0]
+    together = (scores ** (1 - _REFINER_SHARE) * sure**_REFINER_SHARE).astype(np.float32)
+    likely = np.flatnonzero(_sound(corners) & (together >= min_score) & np.isfinite(corners).all(axis=(1, 2)))
+    kept = likely[_apart(corners[likely], together[likely], MAX_PLATES)]
+    corners = corners[kept]
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    boxes = np.concatenate([low, high - low], axis=1).astype(np.float32)
+    return Detections(boxes, corners, together[kept])

@@ -1,56 +1,84 @@
-"""Plate patches to a ReadBatch with per-character probabilities, a batch at once.
+"""Plate patches to a ReadBatch with per-character probabilities and the country, a batch at once.
 
-Characters are segmented on the rectified patch (Otsu's threshold, connected components) and classified
-together, all characters of all patches in one call, by a small perceptron (`models/glyphs.npz`).
+The model is an ONNX file in fast-plate-ocr's format beside its plate configuration: ours, which comes with the
+package (`models/ocr.onnx`), or another by the setting ``LIK_OCR_MODEL``. `LicensePlateRecognizer` loads it; its
+session is asked directly, for the whole tensor of probabilities.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hotlists.columns import pack_country
 from pipeline.batch import ReadBatch
+from pipeline.errors import ConfigurationError
 from plates import alphabet
+
+if TYPE_CHECKING:
+    from fast_plate_ocr import LicensePlateRecognizer
 
 PATCH_HEIGHT_PX: Final = 64
 PATCH_WIDTH_PX: Final = 256
-MODEL: Final = Path(__file__).parent / "models" / "glyphs.npz"
+MODEL: Final = Path(__file__).parent / "models" / "ocr.onnx"
+THREADS: Final = 2
+SURE_OF_COUNTRY: Final = 0.95
+"""A country that is less likely than this is left unknown: a wrong one would lose a hit."""
 
-_GRID_HEIGHT: Final = 20
-_GRID_WIDTH: Final = 14
-# A character's box, as shares of the patch. Dashes are lower, the frame and the euro band larger.
-_MIN_HEIGHT: Final = 0.50
-_MAX_HEIGHT: Final = 0.92
-_MIN_WIDTH: Final = 0.02
-_MAX_WIDTH: Final = 0.30
-_OFF_CENTRE: Final = 0.18
-_ALIGNMENT: Final = 0.15
+SURE_OF_TEXT: Final = 0.9
+"""A plate that is read with less confidence is looked at twice more, shifted to each side."""
+LOOKS_PX: Final = (-3, 3)
+"""By how much it is shifted."""
+
+_CLASSES: Final = len(alphabet.CHARACTERS) + 1
+_LEAST: Final = np.float32(1e-9)
+_LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
+
+Floats = NDArray[np.float32]
 
 
 class Reader:
-    """Reads patches. The model comes with the package; nothing is downloaded.
+    """Reads patches.
 
     Parameters
     ----------
     model
-        The classifier's weights.
+        Empty: the one that comes with the package, and nothing is downloaded. Else the path of an ONNX file in
+        fast-plate-ocr's format (its plate configuration beside it: the same name with ``.yaml`` or
+        ``_plate_config.yaml``), or the name of one of fast-plate-ocr's published models, which is taken from
+        its cache, or fetched once.
+    threads
+        How many cores one call may use.
+
+    Raises
+    ------
+    ConfigurationError
+        The model cannot be loaded, or cannot be fetched, or is none that reads plates.
     """
 
-    def __init__(self, model: Path = MODEL) -> None:
-        with np.load(model, allow_pickle=False) as weights:
-            self._weights = {name: weights[name] for name in ("w1", "b1", "w2", "b2")}
+    def __init__(self, model: str | Path = "", threads: int = THREADS) -> None:
+        self._recogniser = _load(str(model or MODEL), threads)
+        config = self._recogniser.config
+        self._size = (config.img_height, config.img_width)
+        self._grey = config.image_color_mode == "grayscale"
+        self._to_codes = _code_matrix(config.alphabet, config.pad_char)
+        self._outputs = [self._recogniser.plate_output_name]
+        self._countries = np.zeros(0, np.uint16)
+        if self._recogniser.has_region_head:
+            self._outputs.append(self._recogniser.region_output_name)
+            self._countries = np.array([pack_country(each) for each in config.plate_regions or []], np.uint16)
 
     def read(self, patches: NDArray[np.uint8], captured_at_ns: NDArray[np.int64]) -> ReadBatch:
-        """Read a batch of patches.
+        """Read a batch of patches: in one call of the model, and one more for all that it is not sure of.
 
         Parameters
         ----------
         patches
-            RGB uint8 ``(N, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3)``.
+            RGB uint8 ``(N, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3)``: each a plate from edge to edge, or with a
+            margin, stretched to the patch whatever its proportions are; plates of two lines too.
         captured_at_ns
             int64 ``(N,)``.
 
@@ -59,79 +87,155 @@ class Reader:
         A batch of N reads with probabilities. One without a character, or with more than a plate can have, has
         no codes, no probabilities and confidence 0.
         """
-        count = len(patches)
-        rows: list[int] = []
-        slots: list[int] = []
-        features: list[NDArray[np.float32]] = []
-        for row, patch in enumerate(patches):
-            glyphs = segment(patch)
-            if len(glyphs) > alphabet.SLOTS:
-                continue
-            rows += [row] * len(glyphs)
-            slots += range(len(glyphs))
-            features += [glyph_features(glyph, width) for glyph, width in glyphs]
-        probabilities = np.zeros((count, alphabet.SLOTS, len(alphabet.CHARACTERS) + 1), np.float32)
-        probabilities[:, :, alphabet.PAD] = 1.0
-        if features:
-            probabilities[rows, slots, alphabet.PAD] = 0.0
-            probabilities[rows, slots, 1:] = self._classify(np.array(features, np.float32))
+        if len(patches) == 0:
+            nothing = np.zeros((0, alphabet.SLOTS, _CLASSES), np.float32)
+            return ReadBatch.of(
+                np.zeros((0, alphabet.SLOTS), np.uint8),
+                captured_at_ns,
+                confidence=np.zeros(0, np.float32),
+                probabilities=nothing,
+            )
+        shares, regions = self._look(patches)
+        probabilities, fits = self._slots(shares)
         codes = probabilities.argmax(axis=2).astype(np.uint8)
-        found = codes.any(axis=1)
+        found = codes.any(axis=1) & fits
         confidence = np.where(found, probabilities.max(axis=2).prod(axis=1), 0.0).astype(np.float32)
+        codes[~found] = alphabet.PAD
         probabilities[~found] = 0.0
-        return ReadBatch.of(codes, captured_at_ns, confidence=confidence, probabilities=probabilities)
+        country = np.zeros(len(patches), np.uint16)
+        if regions is not None:
+            sure = found & (regions.max(axis=1) >= SURE_OF_COUNTRY)
+            country = np.where(sure, self._countries[regions.argmax(axis=1)], 0).astype(np.uint16)
+        return ReadBatch.of(
+            codes, captured_at_ns, country=country, confidence=confidence, probabilities=probabilities
+        )
 
-    def _classify(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        weights = self._weights
-        hidden = np.maximum(features @ weights["w1"] + weights["b1"], 0)
-        logits = hidden @ weights["w2"] + weights["b2"]
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        normalised: NDArray[np.float32] = shares / shares.sum(axis=1, keepdims=True)
-        return normalised
+    def _look(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
+        """Ask the model, about the unsure ones from more places: of each patch its shares and its regions.
+
+        The looks are as one by their geometric mean, so that a character on which they differ is less sure.
+        """
+        shares, regions = self._run(patches)
+        unsure = np.flatnonzero(shares.max(axis=2).prod(axis=1) < SURE_OF_TEXT)
+        if len(unsure) == 0:
+            return shares, regions
+        more, more_regions = self._run(np.concatenate([_shifted(patches[unsure], by) for by in LOOKS_PX]))
+        shares[unsure] = _agreed(shares[unsure], more)
+        if regions is not None and more_regions is not None:
+            regions[unsure] = _agreed(regions[unsure], more_regions)
+        return shares, regions
+
+    def _run(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
+        outputs = self._recogniser.model.run(self._outputs, {"input": self._fitted(patches)})
+        shares: Floats = outputs[0].reshape(len(patches), -1, len(self._to_codes))
+        return shares, outputs[1] if len(outputs) > 1 else None
+
+    def _fitted(self, patches: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The patches as the model takes them; ours takes them as they are."""
+        if self._grey:
+            patches = np.rint(patches @ _LUMA).astype(np.uint8)[..., None]
+        if patches.shape[1:3] == self._size:
+            return np.ascontiguousarray(patches)
+        rows, columns = (_resampling(PATCH_HEIGHT_PX, self._size[0]), _resampling(PATCH_WIDTH_PX, self._size[1]))
+        narrowed = np.einsum("nhwc,vw->nhvc", patches.astype(np.float32), columns, optimize=True)
+        resized = np.einsum("nhvc,uh->nuvc", narrowed, rows, optimize=True)
+        return np.ascontiguousarray(np.rint(resized).clip(0, 255).astype(np.uint8))
+
+    def _slots(self, output: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """The model's output in the codes of `plates.alphabet`, without blanks between characters.
+
+        Returns
+        -------
+        float32 ``(N, SLOTS, 37)``, each slot summing to 1, and bool ``(N,)``: not more characters than a plate
+        can have.
+        """
+        mapped = output @ self._to_codes
+        mapped /= np.maximum(mapped.sum(axis=2, keepdims=True), 1e-9)
+        short = alphabet.SLOTS - mapped.shape[1]
+        if short > 0:
+            none = np.zeros((len(mapped), short, _CLASSES), np.float32)
+            none[:, :, alphabet.PAD] = 1.0
+            mapped = np.concatenate([mapped, none], axis=1)
+        blank = mapped.argmax(axis=2) == alphabet.PAD
+        order = np.argsort(blank, axis=1, kind="stable")
+        ordered: Floats = np.take_along_axis(mapped, order[:, :, None], axis=1)
+        fits = (~blank).sum(axis=1) <= alphabet.SLOTS
+        return np.ascontiguousarray(ordered[:, : alphabet.SLOTS]), fits
 
 
-def segment(patch: NDArray[np.uint8]) -> list[tuple[NDArray[np.uint8], float]]:
-    """Cut a patch into its characters, left to right.
+def _load(model: str, threads: int) -> LicensePlateRecognizer:
+    # These take a second to import; nobody who does not read plates should wait for them.
+    import onnxruntime
+    from fast_plate_ocr import LicensePlateRecognizer
+    from fast_plate_ocr.inference.hub import AVAILABLE_ONNX_MODELS, download_model
 
-    Returns
-    -------
-    Each glyph, uint8 ``(H, W)``, ink bright on dark, cut to its box; and its width as a share of the median
-    width on this patch, which tells 1 from I and 0 from O however the patch was stretched.
-    """
-    # Red ink on white (Belgium) is dark in green, black on yellow (Netherlands) too.
-    dark = 255 - patch[:, :, 1]
-    enlarged = np.asarray(cv2.resize(dark, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
-    _, ink = cv2.threshold(enlarged, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    height, width = ink.shape
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=4)
-    x, y, w, h = stats[1:, :4].T
-    likely = (
-        (h >= _MIN_HEIGHT * height)
-        & (h <= _MAX_HEIGHT * height)
-        & (w >= _MIN_WIDTH * width)
-        & (w <= _MAX_WIDTH * width)
-        & (np.abs(y + h / 2 - height / 2) <= _OFF_CENTRE * height)
-        & (x > 0)
-        & (x + w < width)
-    )
-    if not likely.any():
-        return []
-    # Characters are equally high; seals, rivets and pieces of the frame are not.
-    middle = np.median(h[likely])
-    boxes = stats[1:, :4][likely & (np.abs(h - middle) <= _ALIGNMENT * middle)]
-    boxes = boxes[np.argsort(boxes[:, 0], kind="stable")]
-    typical = float(np.median(boxes[:, 2]))
-    return [(enlarged[y : y + h, x : x + w], w / typical) for x, y, w, h in boxes.tolist()]
+    if model in AVAILABLE_ONNX_MODELS:
+        try:
+            path, config = download_model(model)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"LIK_OCR_MODEL: {model} is not in fast-plate-ocr's cache and cannot be fetched ({error}); "
+                "leave the setting empty for the model that comes with the package, or give the path of an ONNX "
+                "file"
+            ) from error
+    else:
+        path = Path(model)
+        config = _configuration_of(path)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A worker that waits for a frame must leave the core to the others.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        loaded = LicensePlateRecognizer(
+            onnx_model_path=path, plate_config_path=config, device="cpu", sess_options=options
+        )
+    except Exception as error:
+        # ONNX Runtime, YAML and the configuration each raise errors of their own, and share no base but this.
+        raise ConfigurationError(f"LIK_OCR_MODEL: {path} cannot be loaded with {config}: {error}") from error
+    return loaded
 
 
-def glyph_features(glyph: NDArray[np.uint8], relative_width: float) -> NDArray[np.float32]:
-    """Features of one glyph of `segment` for the classifier.
+def _configuration_of(path: Path) -> Path:
+    beside = (path.with_suffix(".yaml"), path.with_name(f"{path.stem}_plate_config.yaml"))
+    config = next((each for each in beside if each.is_file()), None)
+    if not path.is_file() or config is None:
+        raise ConfigurationError(
+            f"LIK_OCR_MODEL: {path} is no ONNX file with its plate configuration beside it "
+            f"({beside[0].name} or {beside[1].name}), and no published model of fast-plate-ocr"
+        )
+    return config
 
-    Returns
-    -------
-    float32 ``(281,)``: a grid of 20x14 of the glyph stretched to its box, 0 to 1, and its relative width.
-    """
-    grid = cv2.resize(glyph, (_GRID_WIDTH, _GRID_HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low, high = grid.min(), grid.max()
-    grid = (grid - low) / (high - low) if high > low else np.zeros_like(grid)
-    return np.append(grid.ravel(), np.float32(relative_width))
+
+def _shifted(patches: NDArray[np.uint8], by_px: int) -> NDArray[np.uint8]:
+    """Patches as seen from so many pixels farther right; their edge goes on."""
+    columns = np.clip(np.arange(patches.shape[2]) + by_px, 0, patches.shape[2] - 1)
+    return np.ascontiguousarray(patches[:, :, columns])
+
+
+def _agreed(one: Floats, others: Floats) -> Floats:
+    """The geometric mean of shares ``(M, ...)`` and of other looks at the same ``(K * M, ...)``, summing to 1."""
+    looks = np.concatenate([one[None], others.reshape(-1, *one.shape)])
+    mean = np.exp(np.log(np.maximum(looks, _LEAST)).mean(axis=0))
+    agreed: Floats = (mean / mean.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return agreed
+
+
+def _code_matrix(letters: str, pad: str) -> Floats:
+    """What a model's characters are in `plates.alphabet`, float32 ``(len(letters), 37)``; others are nothing."""
+    matrix = np.zeros((len(letters), _CLASSES), np.float32)
+    for row, letter in enumerate(letters):
+        code = alphabet.CHARACTERS.find(letter.upper()) + 1
+        if letter == pad or code > 0:
+            matrix[row, alphabet.PAD if letter == pad else code] = 1.0
+    return matrix
+
+
+def _resampling(before: int, after: int) -> Floats:
+    """Weights of linear interpolation that averages where it shrinks: float32 ``(after, before)``."""
+    scale = before / after
+    centres = (np.arange(after) + 0.5) * scale - 0.5
+    reach = max(1.0, scale)
+    weights = np.maximum(0, 1 - np.abs(np.arange(before)[None] - centres[:, None]) / reach)
+    normalised: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalised

@@ -16,7 +16,7 @@ from pipeline.batch import ReadBatch
 from pipeline.errors import FrameError
 from pipeline.ingest.images import Decoded, decode, image_size
 from pipeline.ingest.localise import Localiser, rectify
-from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX, Reader
+from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX, THREADS, Reader
 from plates import alphabet
 
 FEWEST_CHARACTERS: Final = 4
@@ -81,11 +81,17 @@ class Recognised:
 
 
 class Recogniser:
-    """Both models, loaded once."""
+    """Both models, loaded once.
 
-    def __init__(self) -> None:
-        self._localiser = Localiser()
-        self._reader = Reader()
+    Parameters
+    ----------
+    model, threads
+        Of the OCR: `Settings.ocr_model`; and how many cores a call may use: `Settings.ocr_threads`.
+    """
+
+    def __init__(self, model: str = "", threads: int = THREADS) -> None:
+        self._localiser = Localiser(threads)
+        self._reader = Reader(model, threads)
         # OpenCV lets go of the interpreter while it decodes.
         self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
 

@@ -42,8 +42,9 @@ from pipeline.topics import Publisher
 class FrameReader:
     """Captures to reads, without Kafka: what is on each, and which of it is one vehicle."""
 
-    def __init__(self) -> None:
-        self._recogniser = Recogniser()
+    def __init__(self, settings: Settings | None = None) -> None:
+        chosen = settings or Settings()
+        self._recogniser = Recogniser(chosen.ocr_model, chosen.ocr_threads)
         self._tracker = Tracker()
 
     def warm_up(self) -> None:
@@ -138,7 +139,7 @@ class OcrStage:
         self._settings = settings
         self._cameras = cameras
         self._publisher = publisher
-        self._reader = FrameReader()
+        self._reader = FrameReader(settings)
 
     def warm_up(self) -> None:
         """Load what the first frame would wait for."""

@@ -1,0 +1,107 @@
+"""The recipe of the reader: patches of a seed, learning, and a file that reads as the network does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plates import alphabet
+from training.ocr import dataset
+from training.ocr.dataset import NOWHERE, REGIONS, Recipe, Set
+from training.ocr.measure import expected_error, score
+
+
+def one_hot(texts: list[str], sure: float) -> np.ndarray:
+    codes = alphabet.encode(texts)
+    shares = np.full((len(texts), alphabet.SLOTS, 37), (1 - sure) / 36)
+    np.put_along_axis(shares, codes[:, :, None].astype(int), sure, axis=2)
+    return shares
+
+
+def test_a_score_counts_texts_and_characters_in_use() -> None:
+    got = score(one_hot(["1ABC123", "1ABC128"], 0.9), alphabet.encode(["1ABC123", "1ABC123"]))
+    assert got.exact == 0.5
+    assert got.characters == pytest.approx(13 / 14)
+    assert got.calibration == pytest.approx(13 / 14 - 0.9)
+
+
+def test_claims_that_come_true_as_often_as_they_say_are_calibrated() -> None:
+    claimed = np.repeat([0.75, 0.25], 100)
+    right = np.concatenate([np.arange(100) < 75, np.arange(100) < 25])
+    assert expected_error(claimed, right) == pytest.approx(0.0)
+    assert expected_error(claimed, ~right) == pytest.approx(0.5)
+    assert expected_error(np.zeros(0), np.zeros(0, bool)) == 0.0
+
+
+def _rendered(recipe: Recipe, folder: Path) -> Set:
+    """A set, of which nothing is left to render by more processes."""
+    for number in dataset._numbers(recipe):
+        dataset._render_shard((recipe, number, dataset._shard(recipe, number, folder)))
+    return dataset.render([recipe], folder, 1)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Set:
+    """A shard of few patches."""
+    recipe = Recipe(5, 60, empty=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "SHARD", 30)
+        one, other = (_rendered(recipe, tmp_path_factory.mktemp("patches")) for _ in range(2))
+    np.testing.assert_array_equal(one.patches, other.patches)
+    np.testing.assert_array_equal(one.codes, other.codes)
+    return one
+
+
+def test_a_shard_is_of_its_seed_and_says_what_is_on_its_patches(small: Set) -> None:
+    assert small.patches.shape == (60, 64, 256, 3)
+    empty = small.regions == NOWHERE
+    assert empty.sum() == 2
+    assert not small.codes[empty].any()
+    assert small.codes[~empty].any(axis=1).all()
+    assert small.regions[~empty].max() < len(REGIONS)
+
+
+def test_a_network_learns_and_its_file_says_the_same(small: Set, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="training needs torch: pip install 'kruispunt[train]'")
+    pytest.importorskip("onnx", reason="training needs onnx: pip install 'kruispunt[train]'")
+    from pipeline.ingest.ocr import Reader
+    from training.ocr import train as training
+    from training.ocr.__main__ import describe
+    from training.ocr.export import export, fit_temperatures, logits, quantise
+    from training.ocr.network import Network
+
+    threads = torch.get_num_threads()
+    # Threads that wait for each other by spinning are slow where other processes run.
+    torch.set_num_threads(1)
+    start = Network(len(REGIONS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "BATCH", 10)
+        network = training.train(small, training.Schedule(passes=5), start)
+    torch.set_num_threads(threads)
+
+    def wrongness(each: Network) -> float:
+        characters, _ = logits(each, small.patches)
+        truth = torch.from_numpy(small.codes.astype(np.int64))
+        return float(torch.nn.functional.cross_entropy(characters.flatten(0, 1), truth.flatten()))
+
+    assert wrongness(network) < wrongness(start) - 0.3
+    temperatures = fit_temperatures(network, small)
+    export(network, tmp_path, "small", temperatures)
+    characters, _ = logits(network, small.patches)
+    expected = (characters / temperatures[0]).softmax(dim=2).numpy()
+    reader = Reader(tmp_path / "small.onnx")
+    got = reader._recogniser.model.run(["plate"], {"input": small.patches})[0]
+    np.testing.assert_allclose(got, expected, atol=2e-3)
+    size = (tmp_path / "small.onnx").stat().st_size
+    quantise(tmp_path / "small.onnx", small.patches)
+    assert (tmp_path / "small.onnx").stat().st_size < 0.6 * size
+    again = Reader(tmp_path / "small.onnx")._recogniser.model.run(["plate"], {"input": small.patches})[0]
+    assert np.abs(again - expected).mean() < 0.01
+    assert "exact 0.0" in describe(Reader(tmp_path / "small.onnx"), "small", _with_plates(small))
+
+
+def _with_plates(data: Set) -> Set:
+    kept = data.regions != NOWHERE
+    return Set(data.patches[kept], data.codes[kept], data.regions[kept])

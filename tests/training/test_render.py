@@ -1,0 +1,120 @@
+"""Rendered plates: what is written, how it is drawn, and that a seed gives the same again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
+from plates import alphabet, syntax
+from training.render import draw, nothing, photograph
+from training.render.faces import MANNERS, FontFace, font_files, pick_face
+from training.render.layouts import LOOKS, TEMPLATES
+from training.render.plate import _widened
+from training.render.strokes import CHARACTERS, HEIGHT_PX, StrokeFace, form_count
+from training.render.texts import make_up
+
+
+def face(forms: int = 0) -> StrokeFace:
+    return StrokeFace(0.55, 0.55, 0.13, 0.9, tuple([forms] * len(CHARACTERS)))
+
+
+def test_every_character_of_a_plate_has_strokes() -> None:
+    assert sorted(CHARACTERS) == sorted(alphabet.CHARACTERS)
+
+
+@pytest.mark.parametrize("character", CHARACTERS)
+def test_every_form_of_a_character_fills_its_height_with_ink(character: str) -> None:
+    for form in range(form_count(character)):
+        ink = face(form).draw(character)
+        assert ink.shape[0] == HEIGHT_PX
+        assert ink.dtype == np.uint8
+        rows = (ink > 128).any(axis=1)
+        assert rows[:8].any()
+        assert rows[-8:].any()
+        assert (ink > 128).mean() > 0.1
+
+
+def test_characters_differ_but_for_the_o_and_the_zero() -> None:
+    seen: dict[bytes, str] = {}
+    for character in CHARACTERS:
+        ink = face().draw(character)
+        twin = seen.setdefault(ink.tobytes() + bytes(ink.shape[1:]), character)
+        assert {twin, character} in ({character}, {"0", "O"})
+
+
+def test_a_heavier_face_has_more_ink() -> None:
+    light, heavy = (StrokeFace(0.55, 0.55, weight, 0.9, (0,) * 36).draw("E") for weight in (0.08, 0.2))
+    assert (heavy > 128).sum() > 1.5 * (light > 128).sum()
+
+
+@pytest.mark.parametrize("kind", LOOKS)
+def test_texts_of_a_kind_are_written_in_the_characters_of_its_templates(kind: str) -> None:
+    random = np.random.default_rng(4)
+    for _ in range(40):
+        made, written = make_up(random, kind)
+        assert made == kind
+        text = "".join(each for each in written if each.isalnum())
+        assert 1 <= len(text) <= alphabet.SLOTS
+        assert set(text) <= set(alphabet.CHARACTERS)
+    assert LOOKS[kind].manner in MANNERS
+
+
+def test_every_kind_has_templates_and_most_of_its_texts_are_of_its_series() -> None:
+    assert {kind for kind, _, _ in TEMPLATES} == LOOKS.keys()
+    random = np.random.default_rng(5)
+    written = [make_up(random, "BE")[1] for _ in range(400)]
+    texts = ["".join(each for each in text if each.isalnum()) for text in written]
+    fits = syntax.plausible(alphabet.encode(texts), "BE").mean()
+    # The rest is any text, so that what is on the plate decides and not what is usual.
+    assert 0.6 < fits < 0.95
+
+
+def test_usual_texts_are_all_of_a_series() -> None:
+    random = np.random.default_rng(5)
+    written = [make_up(random, "NL", usual=True)[1] for _ in range(200)]
+    texts = ["".join(each for each in text if each.isalnum()) for text in written]
+    assert syntax.plausible(alphabet.encode(texts), "NL").all()
+
+
+def test_lines_are_widened_together_within_reason() -> None:
+    lines = [np.zeros((HEIGHT_PX, width, 4), np.uint8) for width in (100, 60)]
+    widths = {by: [line.shape[1] for line in _widened(lines, by)] for by in (0.5, 1.5, 9.0)}
+    assert widths == {0.5: [100, 60], 1.5: [150, 90], 9.0: [160, 96]}
+
+
+def test_a_plate_is_drawn_from_its_generator_alone() -> None:
+    one, again, other = (draw(np.random.default_rng(seed)) for seed in (7, 7, 8))
+    assert one.text == again.text
+    np.testing.assert_array_equal(one.image, again.image)
+    assert one.image.shape != other.image.shape or (one.image != other.image).any()
+
+
+def test_what_is_to_be_written_is_on_the_plate_in_one_line_or_two() -> None:
+    one = draw(np.random.default_rng(1), "BE", "1:ABC-123")
+    two = draw(np.random.default_rng(1), "BE", "1:ABC/123")
+    assert (one.text, one.lines, one.country) == ("1ABC123", 1, "BE")
+    assert (two.text, two.lines) == ("1ABC123", 2)
+    assert one.image.shape[1] > 3 * one.image.shape[0]
+    assert two.image.shape[1] < 2 * two.image.shape[0]
+    height, width = one.image.shape[:2]
+    np.testing.assert_array_equal(one.corners, [[0, 0], [width, 0], [width, height], [0, height]])
+
+
+def test_photographs_are_patches_and_each_is_another() -> None:
+    random = np.random.default_rng(2)
+    plate = draw(random)
+    shots = [photograph(plate, random) for _ in range(2)] + [nothing(random)]
+    for shot in shots:
+        assert shot.shape == (PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3)
+        assert shot.dtype == np.uint8
+    assert (shots[0] != shots[1]).any()
+
+
+def test_fonts_for_checking_are_none_of_those_for_training() -> None:
+    kept = font_files(held_out=True)
+    assert not set(kept) & set(font_files())
+    if kept:
+        chosen = pick_face("BE", np.random.default_rng(1), held_out=True)
+        assert isinstance(chosen, FontFace)
+        assert chosen.path in kept

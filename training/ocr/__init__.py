@@ -1,0 +1,1 @@
+"""Train, export and measure the reader of `pipeline.ingest.ocr`; ``python -m training.ocr`` is the recipe."""

@@ -1,0 +1,109 @@
+"""The recipe of the reader: ``python -m training.ocr`` renders, trains, calibrates, exports and measures.
+
+The same seed, fonts and versions give the same patches; the weights agree as far as the sums of floating-point
+numbers do on the machine. See the model's card for what it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from hotlists.columns import pack_country
+from pipeline.ingest.ocr import MODEL, Reader
+from training.ocr.dataset import REGIONS, Recipe, Set, render
+from training.ocr.export import export, fit_temperatures, quantise
+from training.ocr.measure import score
+from training.ocr.network import Network
+from training.ocr.train import Schedule, train
+
+SEED: Final = 1
+HELD_OUT_SEED: Final = 90_000
+MODERATE_SEED: Final = 91_000
+BELGIAN_SEED: Final = 92_000
+_FOR_RANGES: Final = 512
+"""Patches that the integers' ranges are found by."""
+_AT_ONCE: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """So many more patches, and how they and those of the stages before are learned from."""
+
+    more: int
+    schedule: Schedule
+
+
+STAGES: Final = (
+    Stage(60_000, Schedule(passes=2.5, rate=3e-3)),
+    Stage(66_000, Schedule(passes=2.5, rate=2.5e-3, seed=2)),
+    Stage(60_000, Schedule(passes=2.75, rate=1.6e-3, seed=3)),
+)
+"""Each begins with what the one before has learned."""
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def describe(reader: Reader, name: str, data: Set) -> str:
+    """Read a set in which every patch has a plate, as the product does, and say how well."""
+    batches = np.array_split(np.arange(len(data)), max(1, len(data) // _AT_ONCE))
+    reads = [reader.read(data.patches[rows], np.zeros(len(rows), np.int64)) for rows in batches]
+    got = score(np.concatenate([each.probabilities for each in reads]), data.codes)
+    said = np.concatenate([each.country for each in reads])
+    right = said == np.array([pack_country(each) for each in REGIONS], np.uint16)[data.regions]
+    return (
+        f"{name}: exact {got.exact:.4f}, characters {got.characters:.4f}, "
+        f"calibration error {got.calibration:.4f}, country said {(said > 0).mean():.3f}, "
+        f"wrongly {((said > 0) & ~right).mean():.4f}"
+    )
+
+
+def belgian(seed: int, count: int, *, held_out: bool) -> Recipe:
+    """Belgian plates of every series, 14 pixels a character and more, with little dirt, blur and noise."""
+    return Recipe(seed, count, ("BE", "BE-old"), hardness=0.4, held_out=held_out, usual=True)
+
+
+def main() -> None:
+    """Train and write the model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--out", type=Path, default=MODEL, help="where the ONNX file goes; its YAML goes beside it"
+    )
+    parser.add_argument("--cache", type=Path, default=Path("build/plates"), help="where patches are rendered to")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that render")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the patches, for a trial")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.workers)
+    torch.manual_seed(SEED)
+    network = Network(len(REGIONS))
+    recipes: list[Recipe] = []
+    for number, stage in enumerate(STAGES):
+        recipes.append(Recipe(SEED + number, int(stage.more * arguments.share), empty=True))
+        data = render(recipes, arguments.cache, arguments.workers)
+        network = train(data, stage.schedule, network, _say)
+        some = data.patches[-_FOR_RANGES:].copy()
+        # Before the next set is loaded: both together may not fit.
+        del data
+    count = max(300, int(3_000 * arguments.share))
+    hard = render([Recipe(HELD_OUT_SEED, count, held_out=True)], arguments.cache, arguments.workers)
+    temperatures = fit_temperatures(network, hard)
+    export(network, arguments.out.parent, arguments.out.stem, temperatures)
+    quantise(arguments.out, some)
+    _say(f"temperatures {temperatures}")
+    reader = Reader(arguments.out, arguments.workers)
+    _say(describe(reader, "any country, hard, held-out fonts", hard))
+    for seed, fonts, held_out in ((MODERATE_SEED, "held-out", True), (BELGIAN_SEED, "training's", False)):
+        moderate = render([belgian(seed, count, held_out=held_out)], arguments.cache, arguments.workers)
+        _say(describe(reader, f"Belgian, moderate, {fonts} fonts", moderate))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Write a network as fast-plate-ocr takes it: ONNX of uint8 NHWC patches, and its plate configuration.
+
+Convolutions, and the sums between them, are of 8-bit integers: a model that is smaller and reads faster. Weights
+have 7 of the 8 bits, because processors without VNNI let sums of larger ones overflow.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
+from plates import alphabet
+from training.ocr.dataset import NOWHERE, REGIONS, Set
+from training.ocr.network import CLASSES, Network
+
+PAD: Final = "_"
+_OPSET: Final = 17
+_LARGEST_BATCH: Final = 256
+
+
+class _Deployed(nn.Module):
+    """The network behind its pre- and postprocessing; temperatures are divided out of the logits."""
+
+    def __init__(self, network: Network, temperatures: tuple[float, float]) -> None:
+        super().__init__()
+        self.network = network
+        self.of_characters, self.of_regions = temperatures
+
+    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        characters, regions = self.network(patches.permute(0, 3, 1, 2).float())
+        return (characters / self.of_characters).softmax(dim=2), (regions / self.of_regions).softmax(dim=1)
+
+
+def export(network: Network, folder: Path, name: str, temperatures: tuple[float, float]) -> None:
+    """Write ``name.onnx`` and ``name.yaml`` into a folder."""
+    example = torch.zeros(2, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Deployed(network.to(memory_format=torch.contiguous_format), temperatures).eval(),
+            (example,),
+            str(folder / f"{name}.onnx"),
+            input_names=["input"],
+            output_names=["plate", "region"],
+            dynamic_axes={"input": {0: "batch"}, "plate": {0: "batch"}, "region": {0: "batch"}},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    (folder / f"{name}.yaml").write_text(configuration(), encoding="utf-8")
+
+
+class _Ranges(CalibrationDataReader):
+    """Patches by which the range of each layer's values is found."""
+
+    def __init__(self, patches: NDArray[np.uint8]) -> None:
+        self.batches: Iterator[NDArray[np.uint8]] = iter(np.array_split(patches, max(1, len(patches) // 32)))
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        batch = next(self.batches, None)
+        return None if batch is None else {"input": batch}
+
+
+def quantise(path: Path, patches: NDArray[np.uint8]) -> None:
+    """Make an exported file's trunk one of integers, in place; a few hundred patches show what ranges it needs."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / path.name
+        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+        nodes = onnx.load(str(prepared)).graph.node
+        # How the slots look is left alone: it is a hundredth of the work, and decides what is read.
+        exact = [node.name for node in nodes if node.op_type == "Add" and "trunk" not in node.name]
+        quantize_static(
+            str(prepared),
+            str(path),
+            _Ranges(patches),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Add"],
+            nodes_to_exclude=exact,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+
+
+def configuration() -> str:
+    """The plate configuration, as YAML."""
+    regions = "\n".join(f'  - "{each}"' for each in REGIONS)
+    return (
+        f"max_plate_slots: {alphabet.SLOTS}\n"
+        # The padding comes first, so that a class is a code of plates.alphabet.
+        f'alphabet: "{PAD}{alphabet.CHARACTERS}"\n'
+        f'pad_char: "{PAD}"\n'
+        f"img_height: {PATCH_HEIGHT_PX}\n"
+        f"img_width: {PATCH_WIDTH_PX}\n"
+        "keep_aspect_ratio: false\n"
+        "interpolation: linear\n"
+        "image_color_mode: rgb\n"
+        f"plate_regions:\n{regions}\n"
+    )
+
+
+@torch.no_grad()
+def logits(network: Network, patches: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    """Logits of patches ``(N, H, W, 3)``: characters ``(N, SLOTS, CLASSES)``, regions ``(N, R)``."""
+    network = network.eval()
+    parts = [
+        network(torch.from_numpy(patches[begin : begin + _LARGEST_BATCH]).permute(0, 3, 1, 2).float())
+        for begin in range(0, len(patches), _LARGEST_BATCH)
+    ]
+    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+
+
+def fit_temperatures(network: Network, held_out: Set) -> tuple[float, float]:
+    """The temperatures at which characters in use, and regions, are the likeliest (Guo et al. 2017)."""
+    characters, regions = logits(network, held_out.patches)
+    codes = torch.from_numpy(held_out.codes.astype(np.int64))
+    used = (codes > 0) | (characters.argmax(dim=2) > 0)
+    of_regions = torch.from_numpy(held_out.regions.astype(np.int64))
+    return _coolest(characters[used].reshape(-1, CLASSES), codes[used]), _coolest(regions, of_regions)
+
+
+def _coolest(values: Tensor, truth: Tensor) -> float:
+    tried = np.exp(np.linspace(np.log(0.4), np.log(3.0), 81))
+    losses = [float(functional.cross_entropy(values / float(each), truth, ignore_index=NOWHERE)) for each in tried]
+    return round(float(tried[int(np.argmin(losses))]), 4)
