@@ -167,7 +167,7 @@ def test_patches_are_scaled_to_what_a_model_takes(tmp_path: Path, patches: Image
 
 
 def test_what_is_read_unsurely_is_looked_at_from_three_places(reader: Reader, patches: Image) -> None:
-    blurred = np.stack([cv2.GaussianBlur(patch, (0, 0), 4.0) for patch in patches])
+    blurred = np.stack([cv2.GaussianBlur(patch, (0, 0), by) for patch in patches for by in (3.0, 6.0, 9.0)])
     together = np.concatenate([patches[:1], blurred])
     first, _ = reader._run(together)
     unsure = first.max(axis=2).prod(axis=1) < SURE_OF_TEXT

@@ -156,7 +156,8 @@ async def test_a_read_carries_what_it_rests_on(embedded: Settings) -> None:
     assert "".join(max(slot, key=slot.__getitem__) for slot in read.characters) == read.plate
     assert all(0.9 < sum(slot.values()) <= 1.001 for slot in read.characters)
     assert all(len(slot) <= recognise.KEPT_CHARACTERS for slot in read.characters)
-    assert read.confidence == pytest.approx(np.prod([max(slot.values()) for slot in read.characters]), rel=1e-2)
+    # Of the whole text: that there is no further character is a little less than sure.
+    assert read.confidence == pytest.approx(np.prod([max(slot.values()) for slot in read.characters]), rel=5e-2)
     assert read.patch is not None
     assert read.box is not None
     shown = cv2.imdecode(np.frombuffer(read.patch, np.uint8), cv2.IMREAD_COLOR)

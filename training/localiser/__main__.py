@@ -45,6 +45,7 @@ STAGES: Final = (
     Stage(Recipe("refiner", epochs=2, batch=32, learning_rate=3e-3, seed=3), (0,)),
     Stage(Recipe("finder", epochs=2, batch=32, learning_rate=1.5e-3, seed=4), (0, 1)),
     Stage(Recipe("refiner", epochs=2, batch=32, learning_rate=2e-3, seed=5), (0, 1, 2)),
+    Stage(Recipe("refiner", epochs=1, batch=32, learning_rate=1e-3, seed=7), (0, 1, 2)),
 )
 """Each refiner learns from the places that the finder before it names."""
 
