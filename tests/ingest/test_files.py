@@ -138,7 +138,7 @@ def test_a_picture_that_is_turned_has_its_boxes_in_the_upright_one(tmp_path: Pat
     (tmp_path / "upright.jpg").write_bytes(jpeg_of(DAY))
     turned, straight = read_files(list_files([tmp_path]), recogniser)
     assert turned.plates[0].text == straight.plates[0].text == plate_of(DAY)
-    assert turned.plates[0].box == pytest.approx(straight.plates[0].box, abs=3)
+    assert turned.plates[0].box == pytest.approx(straight.plates[0].box, abs=8)
 
 
 def test_a_patch_is_a_plate_from_edge_to_edge(tmp_path: Path, recogniser: Recogniser) -> None:
