@@ -134,6 +134,18 @@ async def test_a_list_that_is_stale_is_said_on_every_page(desk: Desk, lists: Hot
     await expect(operator.locator("#stale-lists")).to_have_count(0)
 
 
+async def test_workers_that_do_not_hold_what_is_live_are_said_on_every_page(
+    desk: Desk, lists: HotlistDesk
+) -> None:
+    page = await desk.open("chief", "/")
+    await expect(page.locator("#no-workers")).to_be_visible()
+    await lists.store.report_worker("match-1", await lists.store.live_version(), behind=["gestolen"], lost=["oud"])
+    await page.reload()
+    await expect(page.locator("#workers-behind")).to_have_text("1 van 1 workers lopen achter")
+    await expect(page.locator("#lists-lost")).to_be_visible()
+    await expect(page.locator("#no-workers")).to_be_hidden()
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 async def test_every_page_of_the_lists_is_accessible(desk: Desk, lists: HotlistDesk, theme: str) -> None:
     await put(lists, "blauw", title="Dossier Blauw", handling=Handling.COVERT, named_users=("chief",))
