@@ -9,9 +9,10 @@ cut out of the frame upright: it says whether it is a plate indeed, and where ex
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -82,6 +83,15 @@ class Detections:
         return len(self.scores)
 
 
+class _Look(NamedTuple):
+    """What the finder names on one frame, and what the refiner is asked of it."""
+
+    corners: Floats
+    scores: Floats
+    pieces: list[Frame]
+    matrices: list[NDArray[np.float64]]
+
+
 class Localiser:
     """Finds plates on frames. The models come with the package; nothing is downloaded.
 
@@ -96,20 +106,25 @@ class Localiser:
     def __init__(self, threads: int = THREADS, finder: Path = FINDER, refiner: Path = REFINER) -> None:
         self._finder = _session(finder, threads)
         self._refiner = _session(refiner, threads)
+        # ONNX Runtime and OpenCV let go of the interpreter: frames of a batch are looked at beside each other.
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="localise")
 
     def find(self, frames: Sequence[Frame], min_score: float = MIN_SCORE) -> list[Detections]:
         """Find the plates of each frame; frames are RGB uint8 ``(H, W, 3)`` of any size."""
-        places = [self.places(frame) for frame in frames]
-        counts = [len(corners) for corners, _ in places]
-        pieces = [cut_pieces(frame, corners) for frame, (corners, _) in zip(frames, places, strict=True)]
-        answers = self._refine([piece for some, _ in pieces for piece in some])
+        looks = self._pool.map(self._look, frames) if len(frames) > 1 else map(self._look, frames)
+        looked = list(looks)
+        answers = self._refine([piece for look in looked for piece in look.pieces])
         found = []
         begin = 0
-        for count, (corners, scores), (_, matrices) in zip(counts, places, pieces, strict=True):
-            mine = answers[begin : begin + count]
-            begin += count
-            found.append(_detections(corners, scores, matrices, mine, min_score))
+        for look in looked:
+            mine = answers[begin : begin + len(look.pieces)]
+            begin += len(look.pieces)
+            found.append(_detections(look.corners, look.scores, look.matrices, mine, min_score))
         return found
+
+    def _look(self, frame: Frame) -> _Look:
+        corners, scores = self.places(frame)
+        return _Look(corners, scores, *cut_pieces(frame, corners))
 
     def places(self, frame: Frame) -> tuple[Floats, Floats]:
         """Say what the finder alone names on a frame: corners ``(K, 4, 2)`` in its pixels, and scores ``(K,)``."""
