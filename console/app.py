@@ -67,7 +67,7 @@ def create_app(settings: Settings, *, store: AlertStore | None = None) -> FastAP
                 await alerts.open()
                 stack.push_async_callback(alerts.close)
             stack.push_async_callback(app.state.redis.aclose)
-            work = (hub.watch(), end_claims(alerts, hub), app.state.topic.listen())
+            work = (hub.watch(), end_claims(alerts, hub), app.state.topic.listen(), desk.keep_ready())
             tasks = [asyncio.create_task(each) for each in work]
             stack.push_async_callback(end_tasks, tasks)
             stack.callback(app.state.hub.close)

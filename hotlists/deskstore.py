@@ -220,6 +220,14 @@ class DeskStore(HotlistStore):
                 found.append(Listing(state.hotlist, entry, number, number, state.when_ns))
         return found
 
+    async def know_live(self) -> None:
+        """Hold in memory what `find` looks at; a list that is damaged is left to whoever asks about it."""
+        live = {name: each for name, each in (await self.state()).lists.items() if each.mark.number}
+        for name, state in live.items():
+            with contextlib.suppress(HotlistError):
+                await self._know(name, state)
+        self._known = {name: each for name, each in self._known.items() if name in live}
+
     async def _know(self, name: str, state: ListState) -> _Known:
         """Return a live version, from memory, or what changed since read, or all of it."""
         async with self._knowing:

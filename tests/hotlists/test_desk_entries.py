@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 import pytest
+import redis.asyncio as aioredis
 
 from hotlists.desk import Desk
 from hotlists.entries import ALONE_S, MOST_FOUND
@@ -35,6 +36,20 @@ async def test_an_urgent_entry_is_live_in_one_step(desk: Desk, live: int, trail:
     assert (trail.lines[-2].what, trail.lines[-2].target) == ("hotlist.entry.add", "gestolen 9ZZZ999 BE")
     assert trail.lines[-2].why == "ontvoering"
     assert (await desk.register.show(OPS, "gestolen")).rows == 3
+
+
+async def test_a_desk_that_is_ready_reads_no_list_for_an_entry(
+    desk: Desk, live: int, client: aioredis.Redis
+) -> None:
+    other = Desk(client, Trail())
+    await other.store.know_live()
+    await client.config_resetstat()
+    await other.entries.add(OPS, "gestolen", at.entry("1ABC123", country="BE", reason="ontvoerd kind"))
+    assert "cmdstat_lindex" not in await client.info("commandstats")
+    # What another desk changed is known as well.
+    await desk.entries.add(OPS, "gestolen", at.entry("9ZZZ999"))
+    await other.store.know_live()
+    assert [each.entry.plate for each in await other.store.find("9ZZZ999")] == ["9ZZZ999"]
 
 
 async def test_an_entry_that_is_there_is_replaced(desk: Desk, live: int) -> None:
