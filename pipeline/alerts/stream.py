@@ -122,11 +122,10 @@ class AlertStage:
         # Of a replay too: what follows from it may not have been sent before the fall.
         await self._announce(known if better is None else better.alert)
         if better is None:
-            outcome = "replayed"
-        else:
-            self._remember(key, better.alert)
-            outcome = "better_read_after" if better.decided else "better_read"
-        telemetry.MESSAGES.labels("alerts", outcome).inc()
+            telemetry.MESSAGES.labels("alerts", "replayed").inc()
+            return
+        self._remember(key, better.alert)
+        telemetry.MESSAGES.labels("alerts", "better_read_after" if better.decided else "better_read").inc()
 
     async def _open_alert(self, key: str, hit: Hit) -> Alert | None:
         """Find the alert that this hit is a sighting of: last seen within the window, before or after."""

@@ -257,9 +257,10 @@ class Index:
     def _exactly(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Find the entries of plates: rows of `keys`, and entry rows, removed ones too."""
         nothing = np.zeros((len(keys), alphabet.SLOTS), np.int32)
-        never = np.full(len(keys), np.inf, np.float32)
-        likely = (np.zeros((1, 64), np.float32), nothing, never, never, np.zeros(8, np.float32))
-        parts = [_near(segment, keys, likely) for segment in self._segments]
+        shift, never = np.zeros(len(keys), np.float32), np.full(len(keys), np.inf, np.float32)
+        likely = (np.zeros((1, 64), np.float32), nothing, shift, never, np.zeros(8, np.float32))
+        near = [_near(segment, keys, likely) for segment in self._segments]
+        parts = [each.chosen(each.edit == kernels.EXACT) for each in near]
         return (
             np.concatenate([each.read_row for each in parts]),
             np.concatenate([each.entry_row for each in parts]),
