@@ -148,6 +148,15 @@ def test_a_delta_shares_the_base() -> None:
     assert [merged.snapshot.plate(row) for row in merged.match(batch).entry_row] == ["2DEF456", "9NEW999"]
 
 
+def test_a_delta_removes_no_neighbour_of_what_it_names() -> None:
+    before = Matcher(snapshot_of(["1ABC123", "1ABC124", "1ABC12", "1ABC1234", "1ACB123", "1ABD123"]))
+    gone = pack_entries(LIST, [HotlistEntry(plate="1ABD123")])
+    after = before.apply(Delta(2, [], [(LIST.name, gone.keys, gone.country)]))
+    assert after.snapshot.removed.tolist() == [5]
+    asked, rows = before.index.rows_of(alphabet.pack(alphabet.encode(["1ABC123", "NEVER"])))
+    assert (asked.tolist(), rows.tolist()) == ([0], [0])
+
+
 def test_a_delta_that_changes_how_likely_a_list_is_holds_for_all_its_entries() -> None:
     rare, likely = Hotlist(name="a"), Hotlist(name="a", prior=1e-3)
     other = (Hotlist(name="b"), [HotlistEntry(plate="9ZZZ999")])
