@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from plates import alphabet
 
 __all__ = [
     "ALWAYS_NS", "FOR_EVER_NS", "UNSTATED", "Columns", "Delta", "Snapshot", "SnapshotFileError",
-    "SnapshotHolder", "Texts", "load", "pack_entries", "save",
+    "Texts", "load", "pack_entries", "save",
 ]  # fmt: skip
 
 _DIGEST_BYTES: Final = 32
@@ -283,27 +282,6 @@ def is_pattern(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
     ones = sum(1 << (6 * slot + 1) for slot in range(alphabet.SLOTS))
     found: NDArray[np.bool_] = (upper & np.uint64(ones)) != 0
     return found
-
-
-class SnapshotHolder:
-    """Holds the snapshot that is matched against; readers take it once per batch and keep it for the batch."""
-
-    def __init__(self, snapshot: Snapshot | None = None) -> None:
-        self._lock = threading.Lock()
-        self._current = snapshot or Snapshot.empty()
-
-    @property
-    def current(self) -> Snapshot:
-        """The latest snapshot."""
-        return self._current
-
-    def swap(self, snapshot: Snapshot) -> bool:
-        """Put `snapshot` in place unless an equal or later version is there; return whether it was put."""
-        with self._lock:
-            if snapshot.version <= self._current.version:
-                return False
-            self._current = snapshot
-            return True
 
 
 def save(snapshot: Snapshot, path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from hotlists import snapshot as snapshots
 from hotlists.entry import Handling, Hotlist, HotlistEntry, Priority
-from hotlists.snapshot import Columns, Snapshot, SnapshotFileError, SnapshotHolder, Texts, pack_entries
+from hotlists.snapshot import Columns, Snapshot, SnapshotFileError, Texts, pack_entries
 
 OPEN = Hotlist(name="gestolen", priority=Priority.LOW)
 ENTRIES = [
@@ -176,19 +175,6 @@ def test_an_empty_snapshot() -> None:
     snapshot = Snapshot.empty(3)
     assert (len(snapshot), snapshot.version, snapshot.hotlists) == (0, 3, ())
     assert snapshot.priority.tolist() == snapshot.covert.tolist() == []
-
-
-def test_an_older_version_is_never_put_in_place() -> None:
-    holder = SnapshotHolder()
-    assert holder.swap(Snapshot.empty(5))
-    assert not holder.swap(Snapshot.empty(5))
-    assert not holder.swap(Snapshot.empty(4))
-    threads = [threading.Thread(target=holder.swap, args=(Snapshot.empty(version),)) for version in range(6, 60)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert holder.current.version == 59
 
 
 def test_an_entry_keeps_its_identity_over_versions() -> None:
