@@ -7,6 +7,7 @@ session is asked directly, for the whole tensor of probabilities.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,8 @@ PATCH_HEIGHT_PX: Final = 64
 PATCH_WIDTH_PX: Final = 256
 MODEL: Final = Path(__file__).parent / "models" / "ocr.onnx"
 THREADS: Final = 2
+FEWEST_TOGETHER: Final = 4
+"""Patches that are worth a thread."""
 SURE_OF_COUNTRY: Final = 0.95
 """A country that is less likely than this is left unknown: a wrong one would lose a hit."""
 
@@ -60,7 +63,10 @@ class Reader:
     """
 
     def __init__(self, model: str | Path = "", threads: int = THREADS) -> None:
-        self._recogniser = _load(str(model or MODEL), threads)
+        self._recogniser = _load(str(model or MODEL))
+        # A thread for each part of a batch shares less, and waits less, than threads within each convolution.
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
         config = self._recogniser.config
         self._size = (config.img_height, config.img_width)
         self._grey = config.image_color_mode == "grayscale"
@@ -72,7 +78,7 @@ class Reader:
             self._countries = np.array([pack_country(each) for each in config.plate_regions or []], np.uint16)
 
     def read(self, patches: NDArray[np.uint8], captured_at_ns: NDArray[np.int64]) -> ReadBatch:
-        """Read a batch of patches: in one call of the model, and one more for all that it is not sure of.
+        """Read a batch of patches at once, each core a part, and once more all that the model is not sure of.
 
         Parameters
         ----------
@@ -126,9 +132,17 @@ class Reader:
         return shares, regions
 
     def _run(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
-        outputs = self._recogniser.model.run(self._outputs, {"input": self._fitted(patches)})
-        shares: Floats = outputs[0].reshape(len(patches), -1, len(self._to_codes))
-        return shares, outputs[1] if len(outputs) > 1 else None
+        count = min(self._threads, -(-len(patches) // FEWEST_TOGETHER))
+        parts = np.array_split(self._fitted(patches), count)
+        outputs = list(self._pool.map(self._ask, parts) if count > 1 else map(self._ask, parts))
+        shares: Floats = np.concatenate([each[0] for each in outputs]).reshape(
+            len(patches), -1, len(self._to_codes)
+        )
+        return shares, np.concatenate([each[1] for each in outputs]) if len(self._outputs) > 1 else None
+
+    def _ask(self, patches: NDArray[np.uint8]) -> list[Floats]:
+        outputs: list[Floats] = self._recogniser.model.run(self._outputs, {"input": patches})
+        return outputs
 
     def _fitted(self, patches: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The patches as the model takes them; ours takes them as they are."""
@@ -163,7 +177,7 @@ class Reader:
         return np.ascontiguousarray(ordered[:, : alphabet.SLOTS]), fits
 
 
-def _load(model: str, threads: int) -> LicensePlateRecognizer:
+def _load(model: str) -> LicensePlateRecognizer:
     # These take a second to import; nobody who does not read plates should wait for them.
     import onnxruntime
     from fast_plate_ocr import LicensePlateRecognizer
@@ -182,10 +196,8 @@ def _load(model: str, threads: int) -> LicensePlateRecognizer:
         path = Path(model)
         config = _configuration_of(path)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    # A worker that waits for a frame must leave the core to the others.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         loaded = LicensePlateRecognizer(
             onnx_model_path=path, plate_config_path=config, device="cpu", sess_options=options
