@@ -163,7 +163,8 @@ class Register:
         visible = await self._ledger.lists(actor)
         stale = []
         for hotlist, live in visible:
-            since_ms = await self._fresh_ms(hotlist, live)
+            versions = [] if live is None else await self._store.history(hotlist.name)
+            since_ms = _fresh_ms(_info(versions, live))
             if hotlist.max_age_s is not None and _is_stale(hotlist, since_ms):
                 stale.append(
                     StaleShape(
@@ -213,18 +214,12 @@ class Register:
         except HotlistError as error:
             raise BadRequestError("metadata", str(error)) from error
 
-    async def _fresh_ms(self, hotlist: Hotlist, live: int | None) -> int | None:
-        if live is None:
-            return None
-        info = _info(await self._store.history(hotlist.name), live)
-        return None if info is None else info.fresh_ns // 1_000_000 or None
-
     async def _shape(self, actor: Actor, hotlist: Hotlist, live: int | None) -> ListShape:
         async with redis_needed():
             versions = await self._store.history(hotlist.name)
             counts = await self._notes.counts(hotlist.name)
             staged = await self._staged(actor, hotlist, versions)
-        info = None if live is None else _info(versions, live)
+        info = _info(versions, live)
         published_ms = None if info is None or not info.when_ns else info.when_ns // 1_000_000
         own = msgspec.to_builtins(hotlist)
         own["applies_to"] = AppliesToShape.model_validate(own["applies_to"])
@@ -234,7 +229,7 @@ class Register:
             rows=None if live is None else self._notes.visible(counts.get(live), actor.knows_covert(hotlist)),
             published_ms=published_ms,
             published_by="" if info is None else info.published_by,
-            stale=_is_stale(hotlist, None if info is None else info.fresh_ns // 1_000_000 or None),
+            stale=_is_stale(hotlist, _fresh_ms(info)),
             staged=len(staged),
         )
 
@@ -255,8 +250,13 @@ def version_shape(info: VersionInfo, rows: int | None) -> VersionShape:
     )
 
 
-def _info(versions: list[VersionInfo], number: int) -> VersionInfo | None:
+def _info(versions: list[VersionInfo], number: int | None) -> VersionInfo | None:
     return next((each for each in versions if each.number == number), None)
+
+
+def _fresh_ms(info: VersionInfo | None) -> int | None:
+    """Say since when what is live is fresh."""
+    return None if info is None else info.fresh_ns // 1_000_000 or None
 
 
 def _is_stale(hotlist: Hotlist, fresh_ms: int | None) -> bool:

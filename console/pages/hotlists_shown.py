@@ -11,7 +11,7 @@ from console.messages import text
 from console.times import BRUSSELS
 from hotlists.entry import Category, Handling, Priority
 from hotlists.shapes import AppliesToShape, ListShape, Preview, WindowShape
-from pipeline import telemetry
+from hotlists.store import now_ms
 from pipeline.cameras import Camera
 
 _FEW: Final = 3
@@ -30,11 +30,6 @@ class Age:
     """Empty: it never is too old."""
     share: float
     """Of the age that it may have, 0 to 1."""
-
-
-def now_ms() -> int:
-    """Milliseconds since the epoch."""
-    return telemetry.now_ns() // 1_000_000
 
 
 def span(seconds: int, language: str) -> str:

@@ -87,7 +87,7 @@ class BetterReads:
             **await _numbers(change, covert),
         }
         if alert.hit.hit_id == hit.hit_id:
-            pictures = {kind: content for kind, content in _pictures(hit).items() if content}
+            pictures = pictures_of(hit)
             await _put_pictures(connection, alert.alert_id, pictures)
             values |= {f"has_{kind}": True for kind in pictures}
             await self._reports.redraft(connection, alert, pictures)
@@ -121,8 +121,7 @@ def bettered(alert: Alert, hit: Hit) -> Alert:
     sightings = [sighting_of(hit) if each.hit_id == hit.hit_id else each for each in alert.sightings]
     shown = alert.hit
     if shown.hit_id == hit.hit_id:
-        bare = msgspec.structs.replace(hit.read, patch=None, picture=None)
-        shown = msgspec.structs.replace(hit, read=bare, entry=alert.hit.entry, zone=alert.hit.zone)
+        shown = msgspec.structs.replace(without_pictures(hit), entry=alert.hit.entry, zone=alert.hit.zone)
     return msgspec.structs.replace(alert, hit=shown, sightings=in_order(sightings))
 
 
@@ -153,8 +152,15 @@ async def _keep_beside(connection: AsyncConnection, alert_id: str, hit: Hit) -> 
     )
 
 
-def _pictures(hit: Hit) -> dict[str, bytes | None]:
-    return {"patch": hit.read.patch, "picture": hit.read.picture}
+def pictures_of(hit: Hit) -> dict[str, bytes]:
+    """Give the pictures that a hit brings, by kind."""
+    both = {"patch": hit.read.patch, "picture": hit.read.picture}
+    return {kind: content for kind, content in both.items() if content}
+
+
+def without_pictures(hit: Hit) -> Hit:
+    """Give a hit as the message of an alert has it: its pictures are stored beside."""
+    return msgspec.structs.replace(hit, read=msgspec.structs.replace(hit.read, patch=None, picture=None))
 
 
 async def _put_pictures(connection: AsyncConnection, alert_id: str, pictures: dict[str, bytes]) -> None:

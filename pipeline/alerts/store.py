@@ -36,7 +36,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hotlists.entry import Handling
 from pipeline import telemetry
 from pipeline.alerts.api_tokens import ApiTokens
-from pipeline.alerts.better import BetterReads, picture_rows
+from pipeline.alerts.better import BetterReads, picture_rows, pictures_of, without_pictures
 from pipeline.alerts.camera_book import CameraBook
 from pipeline.alerts.changes import Changes
 from pipeline.alerts.claims import Claims
@@ -342,10 +342,9 @@ class AlertStore:
 
 
 async def _insert(connection: AsyncConnection, alert: Alert, values: dict[str, Any]) -> None:
-    entry, read = alert.hit.entry, alert.hit.read
+    entry, pictures = alert.hit.entry, pictures_of(alert.hit)
     covert = entry.handling is Handling.COVERT
     released = entry.notify_unconfirmed and not covert
-    pictures = {"patch": read.patch, "picture": read.picture}
     await connection.execute(
         insert(ALERTS).values(
             alert_id=alert.alert_id,
@@ -360,19 +359,17 @@ async def _insert(connection: AsyncConnection, alert: Alert, values: dict[str, A
             priority_rank=entry.priority.rank,
             released_at_ns=telemetry.now_ns() if released else None,
             release_round=int(released),
-            has_patch=bool(read.patch),
-            has_picture=bool(read.picture),
+            has_patch="patch" in pictures,
+            has_picture="picture" in pictures,
             **values,
         )
     )
     named = [{"alert_id": alert.alert_id, "user": name} for name in set(entry.named_users)] if covert else []
     if named:
         await connection.execute(insert(NAMED), named)
-    kept = picture_rows(alert.alert_id, {kind: content for kind, content in pictures.items() if content})
-    if kept:
-        await connection.execute(insert(PICTURES), kept)
+    if pictures:
+        await connection.execute(insert(PICTURES), picture_rows(alert.alert_id, pictures))
 
 
 def _without_pictures(alert: Alert) -> Alert:
-    read = msgspec.structs.replace(alert.hit.read, patch=None, picture=None)
-    return msgspec.structs.replace(alert, hit=msgspec.structs.replace(alert.hit, read=read))
+    return msgspec.structs.replace(alert, hit=without_pictures(alert.hit))
