@@ -5,7 +5,8 @@ Starts a Redis that keeps its data, a Kafka and a match worker, each a process o
 
 - how long the worker takes from its start until it matches by all of them, from Redis and from its copy on disk;
 - from the call that publishes a delta, or a replacement of another list, until the first hit on an entry of it;
-- from the call that adds a single entry at the desk until the first hit on it, also while the worker builds all of
+- the same of a third list of `--large` entries, each time when the worker has come to rest;
+- from the call that adds a single entry at the desk until the first hit on it, also while the worker merges all of
   its lists anew;
 - what becomes of reads while Redis is away for `--away` seconds; how soon after its return a change is matched.
 
@@ -57,12 +58,14 @@ from plates import alphabet
 CAMERA: Final = Camera(id="cam-1", name="N9", latitude=51.0, longitude=3.7, zone="noord")
 LARGE: Final = Hotlist(name="all")
 OTHER: Final = Hotlist(name="other")
+THIRD: Final = Hotlist(name="third")
 DELTA_ROWS: Final = 1000
 OTHER_ROWS: Final = 20_000
 CROWD_ROWS: Final = SIDE_ROWS + 1000
-"""Of a delta after which a worker builds everything anew."""
+"""Of a delta after which a worker merges everything anew."""
 PROBE_S: Final = 0.01
 """Between two reads of a plate that is waited for: the worker must not be busy with these."""
+REST_S: Final = 0.5
 WAIT_S: Final = 180.0
 LOAD_READS_PER_S: Final = 500
 
@@ -96,6 +99,16 @@ class Worker:
             return 0.0
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def rest(self) -> None:
+        """Wait until it does little: nothing is merged any more."""
+        deadline_s = time.monotonic() + WAIT_S
+        before_s = self.cpu_s - REST_S
+        while self.cpu_s - before_s > REST_S / 2:
+            if time.monotonic() > deadline_s:
+                raise TimeoutError("the worker does not come to rest")
+            before_s = self.cpu_s
+            await asyncio.sleep(REST_S)
 
     def stop(self) -> int:
         """End it, and return the most memory that it has held, in bytes."""
@@ -144,7 +157,9 @@ class Wire:
         async for message in self._consumer:
             hit = decode(message.value, Hit)
             self.seen.add(hit.read.read_id)
-            self.first_ns.setdefault(hit.read.plate, hit.trail[Stamp.HIT_SENT])
+            # Not by a neighbour that was listed before.
+            if hit.entry.plate == hit.read.plate:
+                self.first_ns.setdefault(hit.read.plate, hit.trail[Stamp.HIT_SENT])
 
     async def send(self, plate: str) -> str:
         """Send one read; return its id."""
@@ -236,19 +251,20 @@ class Bench:
             times.append(await self.wire.matched_ms(plate, begin_ns))
         return _quantiles(times)
 
-    async def replacements(self, count: int) -> dict[str, float]:
-        """Replace all of another list, by publications of which nothing is as before."""
+    async def replacements(self, hotlist: Hotlist, rows: int, count: int, worker: Worker) -> dict[str, float]:
+        """Replace all of a list, by publications of which nothing is as before."""
         times = []
         for _ in range(count):
-            columns = self.rows(OTHER_ROWS, plate := self.fresh())
-            staged = await self.store.stage(OTHER.name, columns, kind="full", by="bench", why="bench")
+            columns = await asyncio.to_thread(self.rows, rows, plate := self.fresh())
+            staged = await self.store.stage(hotlist.name, columns, kind="full", by="bench", why="bench")
+            await worker.rest()
             begin_ns = time.time_ns()
-            await self.store.publish_staged(OTHER.name, staged.number, expected_live=None, by="bench", why="b")
+            await self.store.publish_staged(hotlist.name, staged.number, expected_live=None, by="bench", why="b")
             times.append(await self.wire.matched_ms(plate, begin_ns))
         return _quantiles(times)
 
-    async def singles_while_building(self, count: int) -> dict[str, Any]:
-        """Add single entries while the worker builds everything anew."""
+    async def singles_while_merging(self, count: int) -> dict[str, Any]:
+        """Add single entries while the worker merges everything anew."""
         crowd = self.rows(CROWD_ROWS, plate := self.fresh())
         await self.store.apply_delta(LARGE.name, crowd, by="bench", why="bench")
         await self.wire.matched_ms(plate, time.time_ns())
@@ -355,9 +371,10 @@ async def _parts(settings: Settings, seed: int) -> AsyncIterator[Bench]:
 
 
 async def _measure(bench: Bench, worker: Worker, given: argparse.Namespace) -> dict[str, Any]:
-    for hotlist, entries in ((LARGE, given.entries), (OTHER, OTHER_ROWS)):
+    for hotlist, entries in ((LARGE, given.entries), (OTHER, OTHER_ROWS), (THIRD, given.large)):
         await bench.put_live(hotlist, entries)
     await bench.store.create(Hotlist(name="probe"))
+    few = max(1, given.changes // 4)
     return {
         "entries": given.entries,
         "cores": os.cpu_count(),
@@ -365,8 +382,10 @@ async def _measure(bench: Bench, worker: Worker, given: argparse.Namespace) -> d
         "cold_start_from_redis": await bench.started_s(worker),
         "single_entry": await bench.singles(given.changes),
         "delta_of_1000": await bench.deltas(given.changes),
-        "replacement_of_20000": await bench.replacements(max(1, given.changes // 4)),
-        "single_entry_while_building": await bench.singles_while_building(max(1, given.changes // 4)),
+        "replacement_of_20000": await bench.replacements(OTHER, OTHER_ROWS, few, worker),
+        "large": given.large,
+        "replacement_of_large": await bench.replacements(THIRD, given.large, few, worker),
+        "single_entry_while_merging": await bench.singles_while_merging(few),
     }
 
 
@@ -374,6 +393,7 @@ def main() -> None:
     """Measure, and print the figures as JSON."""
     parser = argparse.ArgumentParser(description="From a change of a hotlist to a hit by it.")
     parser.add_argument("--entries", type=int, default=10_000_000)
+    parser.add_argument("--large", type=int, default=1_000_000, help="entries of the large list that is replaced")
     parser.add_argument("--changes", type=int, default=100, help="changes of each kind that are timed")
     parser.add_argument("--away", type=float, default=20.0, help="seconds that Redis is away; 0: not at all")
     parser.add_argument(

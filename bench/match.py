@@ -28,6 +28,7 @@ from hotlists import snapshot as snapshots
 from hotlists.entry import Hotlist, HotlistEntry
 from hotlists.snapshot import Columns, Delta, Snapshot, pack_entries
 from pipeline.batch import ReadBatch
+from pipeline.match.aside import aside
 from pipeline.match.matcher import Matcher
 from plates import alphabet
 from plates.series import COUNTRY_SHARES
@@ -169,7 +170,7 @@ def _while_building(
     """Match batch after batch, alone and while another thread builds an index of the same size."""
     batches = list(_batches(codes, None))
     quiet = [_timed(partial(matcher.match, batch))[1] * 1e3 for batch in batches]
-    building = threading.Thread(target=lambda: Matcher.aside(Snapshot.join(2, lists)))
+    building = threading.Thread(target=lambda: aside(lambda: Matcher(Snapshot.join(2, lists))))
     building.start()
     busy: list[float] = []
     while building.is_alive() or not busy:

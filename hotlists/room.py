@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SPARE_ROWS: Final = 16_384
-_SPARE_SHARE: Final = 16
-"""One row in so many is spare."""
+_SPARE_SHARE: Final = 4
+"""One row in so many is spare: what nothing was written to costs no memory."""
 
 
 class Room:

@@ -202,9 +202,9 @@ class Snapshot:
             rows, arena, offsets = rows + len(texts), arena + len(texts.arena), offsets + len(texts.offsets) - 1
         left, removed = np.array(counts, np.int64), self.removed
         if len(removed_rows):
-            gone = np.setdiff1d(removed_rows, removed)
+            gone = _new_rows(removed_rows, removed)
             left -= np.bincount(self.list_row[gone], minlength=len(left))
-            removed = np.union1d(removed, gone).astype(np.int64)
+            removed = np.sort(np.concatenate([removed, gone]), kind="stable")
         return Snapshot._of(version, hotlists, left, (rows, arena, offsets), rooms, removed)
 
     def lists(self) -> list[tuple[Hotlist, Columns]]:
@@ -226,10 +226,6 @@ class Snapshot:
             (hotlist, every.chosen(alive & (self.list_row == row)).lean())
             for row, hotlist in enumerate(self.hotlists)
         ]
-
-    def compacted(self) -> Snapshot:
-        """Return the same snapshot, without rows that were removed."""
-        return Snapshot.join(self.version, self.lists())
 
     def plate(self, row: int) -> str:
         """Plate or pattern of one entry."""
@@ -272,6 +268,19 @@ def _as_rows(columns: Columns, list_row: int, reason: NDArray[np.uint32]) -> dic
         "valid_until_ns": columns.valid_until_ns,
         "reason": reason,
     }
+
+
+def _new_rows(rows: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return rows that are not among the known ones, each once, sorted; as the known ones are.
+
+    `numpy.setdiff1d` says the same, and takes a second and more for a million rows.
+    """
+    rows = np.sort(rows, kind="stable")
+    rows = rows[np.append(True, rows[1:] != rows[:-1])[: len(rows)]]
+    if len(known):
+        place = np.minimum(np.searchsorted(known, rows), len(known) - 1)
+        rows = rows[known[place] != rows]
+    return rows
 
 
 def is_pattern(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:

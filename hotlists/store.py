@@ -208,9 +208,11 @@ class HotlistStore:
         path = await self._path(name, number, held)
         return await self._edits(name, path[1:]) if path else None
 
-    async def chunks(self, name: str, number: int) -> int:
-        """Return of how many chunks a version is made: how much there is to read."""
-        return sum(step.chunks for step in await self._path(name, number))
+    async def largest_part(self, name: str, held: Mark | None, number: int) -> int:
+        """Return how many chunks the largest part has that there is to read of a version, or from the one held."""
+        path = await self._path(name, number, held) if held and held.number else []
+        steps = path[1:] if path else await self._path(name, number)
+        return max((step.chunks for step in steps), default=0)
 
     async def _path(self, name: str, number: int, held: Mark | None = None) -> list[Step]:
         begin = ("", "") if held is None else (held.number, held.id or "unknown")

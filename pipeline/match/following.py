@@ -1,9 +1,10 @@
 """Makes the next matcher of what changed in Redis: by edits where it can, by columns where it must.
 
-Each list is followed by itself. What changed little is an edit, and costs what it changes. A list that must be
-read whole, and what edits have brought over time, is built into one base: beside, one build at a time, while edits
-of other lists go on being followed. A list that cannot be read stays as it was held, and holds nobody up. Whatever
-Redis does not know any more stays too: a Redis that lost its data must not take the lists from the workers.
+Each list is followed by itself. What changed little is an edit, and costs what it changes. Of what changed much,
+or must be read whole, the table is made beside, one list at a time, and then laid to the base, while edits of
+other lists go on being followed. What has come over time is merged into one base, beside too. A list that cannot
+be read stays as it was held, and holds nobody up. Whatever Redis does not know any more stays too: a Redis that
+lost its data must not take the lists from the workers.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -26,18 +28,22 @@ from hotlists.parsed import NO_COLUMNS
 from hotlists.snapshot import Delta, Snapshot
 from hotlists.store import HotlistError, HotlistStore
 from hotlists.versions import ListState, Mark, StoreState
+from pipeline.match.aside import aside
 from pipeline.match.index import Index, segments_of
-from pipeline.match.matcher import Matcher
+from pipeline.match.matcher import Matcher, Prepared
 from pipeline.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
 SIDE_ROWS: Final = 100_000
-"""Entries that are put beside the base; with more, everything is built anew."""
+"""Entries that are put in the side; of more, the table is made beside. With more in the side, all is merged."""
 SMALL_CHUNKS: Final = 1
-"""A list of so many chunks is put beside the base also while a build goes on, which takes seconds for millions."""
+"""A part of more chunks is read beside: others need not wait for it."""
+MOST_RANGES: Final = 8
+"""Ranges of the base; what would be one more waits until they are merged."""
 RETRY_S: Final = 30.0
-"""A list that could not be read is tried again after this long, if nothing is published before."""
+"""A list that could not be read is tried again after this long, if nothing is published before; so is a merge that
+failed."""
 
 _MOST_THREADS: Final = 4
 
@@ -81,15 +87,6 @@ class Trouble:
     """Monotonic clock."""
 
 
-@dataclass(slots=True)
-class _Whole:
-    """A list that has to be built in."""
-
-    hotlist: Hotlist
-    columns: Columns
-    mark: Mark
-
-
 class Follower:
     """Holds the matcher, and makes the next one.
 
@@ -98,7 +95,7 @@ class Follower:
     store
         Where lists are published.
     done
-        Called when a build is in place: look again.
+        Called when something that was made beside is in place: look again.
 
     Attributes
     ----------
@@ -119,9 +116,13 @@ class Follower:
     def __init__(self, store: HotlistStore, done: Callable[[], None]) -> None:
         self._store, self._done = store, done
         self._turn = asyncio.Lock()
-        self._building: asyncio.Task[None] | None = None
-        self._pending: dict[str, Mark] = {}
-        self._since: list[Delta] = []
+        self._merging: asyncio.Task[None] | None = None
+        self._since: list[tuple[Delta, Prepared | None]] = []
+        """What was applied since the merge began."""
+        self._merge_failed_s = -RETRY_S
+        self._preparing: asyncio.Task[None] | None = None
+        self._pending = ""
+        """The list that is prepared."""
         self.matcher = Matcher(Snapshot.empty())
         self.marks: dict[str, Mark] = {}
         self.behind: dict[str, Trouble] = {}
@@ -139,30 +140,31 @@ class Follower:
         self.matcher = await asyncio.to_thread(_hurried, snapshot)
         self.marks = dict(marks)
         for change in changes:
-            self.matcher = await asyncio.to_thread(self.matcher.apply, change.delta)
+            self.matcher = await asyncio.to_thread(_again, self.matcher, change.delta)
             self.marks = _marked(self.marks, change.marks)
 
     async def close(self) -> None:
-        """End what is being built."""
-        await end_tasks([self._building] if self._building else [])
+        """End what is made beside."""
+        await end_tasks([each for each in (self._merging, self._preparing) if each])
 
     async def follow(self) -> None:
-        """Hold what is live, as far as it can be read; builds go on when it returns, unless nothing was held."""
+        """Hold what is live, as far as it can be read; where nothing was held, all of it when this returns.
+
+        Later, what is made beside is not waited for.
+        """
         async with self._turn:
             state = await self._store.state()
             found = plan(self.marks, state)
             self.lost = tuple(found.lost)
             self.behind = {name: each for name, each in self.behind.items() if name in found.changed}
             open_ = set(found.changed)
-            wholes: dict[str, _Whole] = {}
+            if not (self.marks or self._merging or self._preparing):
+                await self._fill(state, open_)
             for name in found.changed:
-                if name in self._pending or self._waits(name, state.lists[name]):
-                    continue
-                whole = await self._take(name, state, open_)
-                if whole is not None:
-                    wholes[name] = whole
-            if wholes or self._is_crowded():
-                await self._start(wholes, state, open_)
+                if name in open_ and name != self._pending and not self._waits(name, state.lists[name]):
+                    await self._take(name, state, open_)
+            if self._is_crowded():
+                self._merge()
             if self._version(state, open_) > self.version:
                 await self._apply(Delta(self._version(state, open_)), {})
 
@@ -178,54 +180,74 @@ class Follower:
         before = [state.lists[name].mark.stamp - 1 for name in open_ if name in state.lists]
         return max(self.version, min([state.version, *before]))
 
-    async def _take(self, name: str, state: StoreState, open_: set[str]) -> _Whole | None:
-        """Follow one list; return it where it must be built in, else it is in place, or in `behind`."""
+    async def _fill(self, state: StoreState, open_: set[str]) -> None:
+        """Hold every list that can be read, where none is held: with every core there is, for reads wait."""
+        lists: list[tuple[Hotlist, Columns]] = []
+        marks: dict[str, Mark] = {}
+        for name, each in state.lists.items():
+            if not each.mark.number or self._waits(name, each):
+                continue
+            with self._trouble_of(name, each.mark):
+                lists.append((_known(name, each), await self._store.read(name, each.mark.number)))
+                marks[name] = each.mark
+                self.behind.pop(name, None)
+        if lists:
+            open_.difference_update(marks)
+            self.matcher = await asyncio.to_thread(_built, self._version(state, open_), lists)
+            self.marks, self.changes, self.rebuilt = marks, [], True
+
+    async def _take(self, name: str, state: StoreState, open_: set[str]) -> None:
+        """Follow one list: it is in place when this returns, or it is prepared, has to wait, or is in `behind`."""
         each, mine = state.lists[name], self.marks.get(name)
-        try:
-            delta = await self._delta_of(name, each, mine)
-            if isinstance(delta, _Whole):
-                return delta
-            if delta is None:
-                return None
+        with self._trouble_of(name, each.mark):
+            is_large = await self._is_large(name, each, mine)
+            delta = None if is_large else await self._delta_of(name, each, mine)
+            if delta is None or _rows(delta) > SIDE_ROWS:
+                if self._preparing is None and self.matcher.index.ranges < MOST_RANGES:
+                    self._pending = name
+                    self._preparing = asyncio.create_task(self._prepare(name, each, mine, delta))
+                return
             open_.discard(name)
             version = self._version(state, open_)
-            change = Delta(version, delta.added, delta.removed, delta.emptied)
-            await self._apply(change, {name: each.mark if each.mark.number else None})
+            try:
+                await self._apply(replace(delta, version=version), {name: each.mark if each.mark.number else None})
+            except BaseException:
+                open_.add(name)
+                raise
+            self.behind.pop(name, None)
+
+    @contextmanager
+    def _trouble_of(self, name: str, mark: Mark) -> Iterator[None]:
+        """Note what keeps a list from being followed; Redis that is away is not the list's trouble."""
+        try:
+            yield
         except (RedisError, OSError):
-            open_.add(name)
             raise
         except Exception as error:  # Whatever a damaged list makes numpy or the index say.
-            open_.add(name)
-            self._told(name, each.mark, str(error))
-        else:
-            self.behind.pop(name, None)
-        return None
+            if name not in self.behind or self.behind[name].mark != mark:
+                kept = "its last good version is matched" if name in self.marks else "it is not matched"
+                log.error("list %r cannot be followed, %s: %s", name, kept, str(error) or type(error).__name__)
+            self.behind[name] = Trouble(str(error), mark, time.monotonic())
 
-    def _told(self, name: str, mark: Mark, why: str) -> None:
-        if name not in self.behind or self.behind[name].mark != mark:
-            kept = "its last good version is matched" if name in self.marks else "it is not matched"
-            log.error("list %r cannot be followed, %s: %s", name, kept, why)
-        self.behind[name] = Trouble(why, mark, time.monotonic())
+    async def _is_large(self, name: str, each: ListState, mine: Mark | None) -> bool:
+        """Whether there is so much to read of what changed that others should not wait for it."""
+        if not each.mark.number or _same(each.mark, mine):
+            return False
+        return await self._store.largest_part(name, mine, each.mark.number) > SMALL_CHUNKS
 
-    async def _delta_of(self, name: str, each: ListState, mine: Mark | None) -> Delta | _Whole | None:
-        """Return what makes a list what is live of it; None where it has to wait for a build."""
+    async def _delta_of(self, name: str, each: ListState, mine: Mark | None) -> Delta:
+        """Return what makes a list what is live of it."""
         mark = each.mark
         if not mark.number:
             return Delta(0, emptied=(name,))
-        if each.hotlist is None:
-            raise HotlistError(f"the metadata of list {name!r} cannot be read; describe it again")
-        if mine is not None and mark.id and (mine.number, mine.id) == (mark.number, mark.id):
-            return Delta(0, [(each.hotlist, NO_COLUMNS)])
+        hotlist = _known(name, each)
+        if _same(mark, mine):
+            return Delta(0, [(hotlist, NO_COLUMNS)])
         edit = await self._edit(name, mine, mark.number)
-        if edit is not None and (len(edit) <= 2 * SIDE_ROWS or self._building):
+        if edit is not None:
             named = edit.named()
-            return Delta(0, [(each.hotlist, edit.added)], [(name, named.keys, named.country)])
-        if self._building and await self._store.chunks(name, mark.number) > SMALL_CHUNKS:
-            return None
-        columns = await self._store.read(name, mark.number)
-        if not self.marks or (len(columns) > SIDE_ROWS and not self._building):
-            return _Whole(each.hotlist, columns, mark)
-        return Delta(0, [(each.hotlist, columns)], emptied=(name,))
+            return Delta(0, [(hotlist, edit.added)], [(name, named.keys, named.country)])
+        return Delta(0, [(hotlist, await self._store.read(name, mark.number))], emptied=(name,))
 
     async def _edit(self, name: str, mine: Mark | None, number: int) -> Edit | None:
         if mine is None or not mine.number:
@@ -236,53 +258,82 @@ class Follower:
             log.warning("%s; list %r is read whole", error, name)
             return None
 
-    async def _apply(self, delta: Delta, marks: Mapping[str, Mark | None]) -> None:
-        self.matcher = await asyncio.to_thread(self.matcher.apply, delta)
+    async def _apply(
+        self, delta: Delta, marks: Mapping[str, Mark | None], prepared: Prepared | None = None
+    ) -> None:
+        self.matcher = await asyncio.to_thread(self.matcher.apply, delta, prepared)
         self.marks = _marked(self.marks, marks)
-        if self._building:
-            self._since.append(delta)
+        if self._merging:
+            self._since.append((delta, prepared))
         self.changes.append(Change(delta, marks))
 
-    def _is_crowded(self) -> bool:
-        return max(self.matcher.side_rows, len(self.matcher.snapshot.removed)) > SIDE_ROWS
-
-    async def _start(self, wholes: dict[str, _Whole], state: StoreState, open_: set[str]) -> None:
-        """Build lists in beside what is matched; at once where nothing is matched yet."""
-        if self._building:
-            return
-        if not self.marks:
-            open_.difference_update(wholes)
-            marks = {name: each.mark for name, each in wholes.items()}
-            snapshots = [(each.hotlist, each.columns) for each in wholes.values()]
-            wholes.clear()
-            self.matcher = await asyncio.to_thread(_built, self._version(state, open_), snapshots)
-            self.marks, self.changes, self.rebuilt = marks, [], True
-            return
-        self._pending, self._since = {name: each.mark for name, each in wholes.items()}, []
-        self._building = asyncio.create_task(self._build(wholes))
-
-    async def _build(self, wholes: dict[str, _Whole]) -> None:
-        marks = {name: each.mark for name, each in wholes.items()}
+    async def _prepare(self, name: str, each: ListState, mine: Mark | None, delta: Delta | None) -> None:
+        """Read what changed of a list, unless that is done, make its table beside, and lay it to the base."""
         try:
-            kept = [name for name in self.marks if name not in wholes]
-            matcher = await asyncio.to_thread(_rebuilt, self.matcher.snapshot, kept, wholes)
-            async with self._turn:
-                for delta in self._since:
-                    matcher = await asyncio.to_thread(matcher.apply, delta)
-                self.matcher, self.marks = matcher, _marked(self.marks, marks)
-                self.changes, self.rebuilt = [], True
-        except Exception as error:
-            log.exception("what is live cannot be built")
-            for name, mark in marks.items():
-                self._told(name, mark, f"{type(error).__name__}: {error}")
+            with self._trouble_of(name, each.mark):
+                change = delta or await self._delta_of(name, each, mine)
+                is_large = _rows(change) > SIDE_ROWS
+                prepared = await asyncio.to_thread(_prepared, self.matcher, change) if is_large else None
+                async with self._turn:
+                    await self._apply(replace(change, version=self.version), {name: each.mark}, prepared)
+                self.behind.pop(name, None)
+        except (RedisError, OSError) as error:
+            log.warning("list %r is read again, once Redis is back: %s", name, error)
         finally:
-            self._building, self._pending, self._since = None, {}, []
+            self._preparing, self._pending = None, ""
             self._done()
+
+    def _is_crowded(self) -> bool:
+        index, removed = self.matcher.index, self.matcher.snapshot.removed
+        return index.ranges > 1 or max(index.side_rows, len(removed)) > SIDE_ROWS
+
+    def _merge(self) -> None:
+        """Begin to merge everything into one base beside what is matched, unless that goes on."""
+        if self._merging is None and time.monotonic() - self._merge_failed_s >= RETRY_S:
+            self._since = []
+            self._merging = asyncio.create_task(self._merge_beside())
+
+    async def _merge_beside(self) -> None:
+        try:
+            matcher = await asyncio.to_thread(_merged, self.matcher, frozenset(self.marks))
+            # What came meanwhile may be much: others wait only for what comes while that is applied.
+            matcher = await self._caught_up(matcher)
+            async with self._turn:
+                self.matcher = await self._caught_up(matcher)
+                self.changes, self.rebuilt = [], True
+        except Exception:
+            log.exception("what is held cannot be merged; it is matched as it is, and tried again later")
+            self._merge_failed_s = time.monotonic()
+        finally:
+            self._merging, self._since = None, []
+            self._done()
+
+    async def _caught_up(self, matcher: Matcher) -> Matcher:
+        since, self._since = self._since, []
+        for delta, prepared in since:
+            matcher = await asyncio.to_thread(matcher.apply, delta, prepared)
+        return matcher
 
 
 def _marked(marks: Mapping[str, Mark], changed: Mapping[str, Mark | None]) -> dict[str, Mark]:
     every = {**marks, **changed}
     return {name: mark for name, mark in every.items() if mark is not None}
+
+
+def _known(name: str, each: ListState) -> Hotlist:
+    if each.hotlist is None:
+        raise HotlistError(f"the metadata of list {name!r} cannot be read; describe it again")
+    return each.hotlist
+
+
+def _same(mark: Mark, mine: Mark | None) -> bool:
+    """Whether the entries are those that are held: only what is said of the list may differ."""
+    return mine is not None and bool(mark.id) and (mine.number, mine.id) == (mark.number, mark.id)
+
+
+def _rows(delta: Delta) -> int:
+    """How many entries a delta adds and removes."""
+    return sum(len(each) for _, each in delta.added) + sum(len(keys) for _, keys, _ in delta.removed)
 
 
 def _built(version: int, lists: list[tuple[Hotlist, Columns]]) -> Matcher:
@@ -294,14 +345,25 @@ def _built(version: int, lists: list[tuple[Hotlist, Columns]]) -> Matcher:
 
 def _hurried(snapshot: Snapshot) -> Matcher:
     """Build with every core there is: reads wait for it."""
-    base = segments_of(snapshot, threads=min(_MOST_THREADS, os.cpu_count() or 1))
+    base = segments_of(snapshot, threads=_cores())
     return Matcher(snapshot, index=Index(snapshot, base))
 
 
-def _rebuilt(snapshot: Snapshot, kept: list[str], wholes: dict[str, _Whole]) -> Matcher:
-    lists = [(hotlist, columns) for hotlist, columns in snapshot.lists() if hotlist.name in kept]
-    lists += [(each.hotlist, each.columns) for each in wholes.values()]
-    wholes.clear()
-    joined = Snapshot.join(snapshot.version, lists)
-    lists.clear()
-    return Matcher.aside(joined)
+def _again(matcher: Matcher, delta: Delta) -> Matcher:
+    """Apply what was applied before, while nothing is matched yet."""
+    prepared = matcher.prepare(delta, threads=_cores()) if _rows(delta) > SIDE_ROWS else None
+    return matcher.apply(delta, prepared)
+
+
+def _prepared(matcher: Matcher, delta: Delta) -> Prepared:
+    """Prepare a delta: for half a second per million entries, reads share the cores with this."""
+    return matcher.prepare(delta, threads=_cores())
+
+
+def _merged(matcher: Matcher, names: frozenset[str]) -> Matcher:
+    """Merge, while reads come first: nothing is matched later for it."""
+    return aside(lambda: matcher.merged(names))
+
+
+def _cores() -> int:
+    return min(_MOST_THREADS, os.cpu_count() or 1)

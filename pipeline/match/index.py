@@ -19,8 +19,9 @@ bits that decide nearly everything (fingerprint, slot, character: the price of t
 read alone), and the entry's row, which is only fetched for what is likely enough. Two substitutions are found by
 making every first one that is likely enough. Patterns: `pipeline.match.patterns`.
 
-An index is a base and a side. Applying a delta builds a new small side and shares the base. Either has the lists
-with a prior of their own in a table of their own: what is worth a look there is not for the millions of others.
+An index is a base and a side. Applying a delta builds a new small side and shares the base; a delta of many
+entries, of which the table was made beside, becomes a range of the base itself. Each range has the lists with a
+prior of their own in a table of their own: what is worth a look there is not for the millions of others.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -116,6 +117,13 @@ class Segment:
         patterns = PatternTable.of(keys[wild], wild + first_row)
         return cls(first_row, lists, keys, shift, starts, tags, rows, _marked(keys, skip, count), patterns)
 
+    def moved(self, snapshot: Snapshot, lists: NDArray[np.int64]) -> Segment:
+        """Return the same for the last rows of a snapshot, where the same entries are those of `lists`."""
+        by = len(snapshot.keys) - len(self.keys) - self.first_row
+        patterns = replace(self.patterns, rows=self.patterns.rows + by)
+        keys = snapshot.keys[self.first_row + by :]
+        return replace(self, first_row=self.first_row + by, lists=lists, keys=keys, patterns=patterns)
+
 
 def _marked(keys: NDArray[np.uint64], skip: NDArray[np.bool_], count: int) -> NDArray[np.uint64]:
     if count > _MOST_MARKED:
@@ -161,13 +169,19 @@ class Index:
 
     def __init__(self, snapshot: Snapshot, base: tuple[Segment, ...] = ()) -> None:
         self.base = base or segments_of(snapshot)
-        end = len(self.base[0].keys)
+        end = max(each.first_row + len(each.keys) for each in self.base)
         side = segments_of(snapshot, end) if end < len(snapshot.keys) else ()
         self.side_rows = len(snapshot.keys) - end
         """How many entries are not in the base."""
-        self._segments = (*self.base, *side)
+        self.segments = (*self.base, *side)
+        """Base and side, in order of their rows."""
         self._keys, self._list_row = snapshot.keys, snapshot.list_row
         self._removed = snapshot.removed
+
+    @property
+    def ranges(self) -> int:
+        """How many ranges the base has: a read is looked up in each."""
+        return len({each.first_row for each in self.base})
 
     def candidates(
         self,
@@ -196,14 +210,12 @@ class Index:
         of which one is there. An empty read has none.
         """
         parts: list[tuple[int, Candidates]] = []
-        raised = [
-            0.0 if above is None else float(above[each.lists].min(initial=np.inf)) for each in self._segments
-        ]
+        raised = [0.0 if above is None else float(above[each.lists].min(initial=np.inf)) for each in self.segments]
         for start in range(0, len(keys), _BATCH_READS):
             part = slice(start, start + _BATCH_READS)
             likely = (scores.emission, scores.emission_row[part], scores.shift[part], scores.floor[part], prices)
             pairs = (*likely[:3], scores.floor_two[part], prices)
-            for segment, by in zip(self._segments, raised, strict=True):
+            for segment, by in zip(self.segments, raised, strict=True):
                 found = [_near(segment, keys[part], _raised(likely, by)), _patterns(segment, keys[part])]
                 if substitutions > 1:
                     found.append(_two(segment, keys[part], _raised(pairs, by)))
@@ -259,7 +271,7 @@ class Index:
         nothing = np.zeros((len(keys), alphabet.SLOTS), np.int32)
         shift, never = np.zeros(len(keys), np.float32), np.full(len(keys), np.inf, np.float32)
         likely = (np.zeros((1, 64), np.float32), nothing, shift, never, np.zeros(8, np.float32))
-        near = [_near(segment, keys, likely) for segment in self._segments]
+        near = [_near(segment, keys, likely) for segment in self.segments]
         parts = [each.chosen(each.edit == kernels.EXACT) for each in near]
         return (
             np.concatenate([each.read_row for each in parts]),
@@ -269,7 +281,7 @@ class Index:
     def rows_of(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Find the entries whose plate or pattern is written exactly so: rows of `keys`, and entry rows."""
         asked, rows = ([each] for each in self._exactly(keys))
-        for segment in self._segments:
+        for segment in self.segments:
             wild = np.unique(segment.patterns.rows)
             same = segment.keys[wild - segment.first_row][None, :] == keys[:, None]
             which, pattern = np.nonzero(same)

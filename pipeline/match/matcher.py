@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from hotlists.snapshot import Delta, Snapshot
 from pipeline.batch import KIND_EXACT, KIND_NEAR, KIND_PATTERN, HitBatch, ReadBatch
 from pipeline.match import kernels, posterior
-from pipeline.match.index import Index
+from pipeline.match.index import Index, Segment, segments_of
 from pipeline.match.posterior import Candidates, Posterior, Scores
 from pipeline.match.weighing import PATTERN
 from plates import alphabet
@@ -23,8 +22,6 @@ _KIND_OF_EDIT[[kernels.EXACT, PATTERN]] = KIND_EXACT, KIND_PATTERN
 _EDITS: Final = np.ones(8, np.uint8)
 _EDITS[[kernels.EXACT, PATTERN, kernels.NEAR_TWO]] = 0, 0, 2
 
-_ASIDE_NICENESS: Final = 10
-
 _FIRST_CODES: Final = alphabet.encode(["0"])
 _FIRST_BATCHES: Final = (
     ReadBatch.of(_FIRST_CODES, np.zeros(1, np.int64)),
@@ -32,6 +29,25 @@ _FIRST_BATCHES: Final = (
         _FIRST_CODES, np.zeros(1, np.int64), probabilities=np.full((1, alphabet.SLOTS, 37), 0.01, np.float32)
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What costs most of a delta of many entries, done beforehand.
+
+    Attributes
+    ----------
+    segment
+        The table of the entries that it adds.
+    removed
+        int64: rows that it takes out, as long as the matcher is one of those that share `base`.
+    base
+        The first segment of the matcher's that `removed` was found by: a base that was built anew has other rows.
+    """
+
+    segment: Segment
+    removed: NDArray[np.int64]
+    base: Segment
 
 
 class Matcher:
@@ -71,31 +87,6 @@ class Matcher:
         for batch in _FIRST_BATCHES:
             self.match(batch)
 
-    @classmethod
-    def aside(cls, snapshot: Snapshot, scoring: Posterior | None = None) -> Matcher:
-        """Build in a thread of low priority, and wait for it: matching that goes on elsewhere comes first.
-
-        Nearly all of the work is done without the interpreter's lock, so that on a machine without a core to
-        spare it is the operating system that must know what is urgent.
-        """
-        built: list[Matcher] = []
-        failed: list[BaseException] = []
-
-        def build() -> None:
-            try:
-                if sys.platform == "linux":
-                    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _ASIDE_NICENESS)
-                built.append(cls(snapshot, scoring))
-            except BaseException as error:
-                failed.append(error)
-
-        thread = threading.Thread(target=build, name="build the matcher", daemon=True)
-        thread.start()
-        thread.join()
-        if failed:
-            raise failed[0]
-        return built[0]
-
     def match(self, batch: ReadBatch) -> HitBatch:
         """Find every hit of a batch.
 
@@ -134,11 +125,44 @@ class Matcher:
         scores = self._scoring.prepare(batch, posterior.bounds_of(self.rate, 0.0))
         return self.index.candidates(batch.keys, scores, self._scoring.prices)
 
-    def apply(self, delta: Delta) -> Matcher:
+    def prepare(self, delta: Delta, *, threads: int = 1) -> Prepared:
+        """Do what costs most of `apply` where a delta adds many entries, to one list.
+
+        Other deltas may be applied meanwhile, as long as they say nothing of that list.
+        """
+        segment = segments_of(Snapshot.join(delta.version, delta.added), threads=threads)[0]
+        return Prepared(segment, self._removed_by(delta), self.index.base[0])
+
+    def apply(self, delta: Delta, prepared: Prepared | None = None) -> Matcher:
         """Return the matcher of the next snapshot; the cost is that of what changed since the base was built.
 
-        When `side_rows` has grown large, build `merged` in the background and put it in place.
+        What is `prepared` of the delta becomes a part of the base. When `side_rows`, `Index.ranges` or
+        `Snapshot.removed` have grown large, put what is `merged` in place.
         """
+        known = prepared is not None and prepared.base is self.index.base[0]
+        removed = prepared.removed if prepared is not None and known else self._removed_by(delta)
+        snapshot = self.snapshot.changed(delta.version, delta.added, removed)
+        base = self.index.base
+        if prepared is not None:
+            names = [hotlist.name for hotlist in snapshot.hotlists]
+            lists = np.array([names.index(delta.added[0][0].name)])
+            base = (*self.index.segments, prepared.segment.moved(snapshot, lists))
+        index = Index(snapshot, base)
+        return Matcher(snapshot, self._scoring, substitutions=self._substitutions, index=index)
+
+    def merged(self, names: Collection[str] | None = None) -> Matcher:
+        """Build the matcher of the same entries with all of them in one range of the base.
+
+        Lists that are not of `names` are left out; None: all stay.
+        """
+        lists = [each for each in self.snapshot.lists() if names is None or each[0].name in names]
+        snapshot = Snapshot.join(self.snapshot.version, lists)
+        # Let go before the index takes its room.
+        lists.clear()
+        return Matcher(snapshot, self._scoring, substitutions=self._substitutions)
+
+    def _removed_by(self, delta: Delta) -> NDArray[np.int64]:
+        """Which rows a delta takes out."""
         rows = [np.zeros(0, np.int64)]
         names = {hotlist.name: row for row, hotlist in enumerate(self.snapshot.hotlists)}
         for name, keys, countries in delta.removed:
@@ -148,13 +172,7 @@ class Matcher:
             rows.append(entry_row[same])
         emptied = (names.get(name, len(names)) for name in delta.emptied)
         rows.extend(np.flatnonzero(self.snapshot.list_row == row) for row in emptied)
-        snapshot = self.snapshot.changed(delta.version, delta.added, np.concatenate(rows))
-        index = Index(snapshot, self.index.base)
-        return Matcher(snapshot, self._scoring, substitutions=self._substitutions, index=index)
-
-    def merged(self) -> Matcher:
-        """Return the matcher of the same snapshot with everything in the base."""
-        return Matcher(self.snapshot.compacted(), self._scoring, substitutions=self._substitutions)
+        return np.concatenate(rows)
 
     @property
     def side_rows(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from hotlists.entry import Hotlist, HotlistEntry
 from hotlists.snapshot import Delta, Snapshot, pack_entries
@@ -146,6 +147,46 @@ def test_a_delta_shares_the_base() -> None:
     merged = after.merged()
     assert merged.side_rows == 0
     assert [merged.snapshot.plate(row) for row in merged.match(batch).entry_row] == ["2DEF456", "9NEW999"]
+
+
+def test_a_large_delta_becomes_a_range_of_the_base() -> None:
+    before = Matcher(snapshot_of(["1ABC123", "8A?*", "2DEF456"]))
+    beside = before.apply(Delta(2, [(LIST, pack_entries(LIST, [HotlistEntry(plate="9NEW999")]))]))
+    other = Hotlist(name="other")
+    large = pack_entries(other, [HotlistEntry(plate=plate) for plate in ("7LAY777", "7L?*", "2DEF456")])
+    delta = Delta(3, [(other, large)], [(LIST.name, *_named("1ABC123"))])
+    after = beside.apply(delta, before.prepare(delta))
+    assert (before.index.ranges, beside.index.ranges, after.index.ranges) == (1, 1, 3)
+    assert (beside.side_rows, after.side_rows) == (1, 0)
+    plates = ["1ABC123", "2DEF456", "7LAY777", "9NEW999", "7LOY777"]
+    batch = ReadBatch.of(alphabet.encode(plates), np.zeros(len(plates), np.int64))
+    for matcher in (after, after.merged()):
+        hits = matcher.match(batch)
+        rows = zip(hits.read_row.tolist(), hits.entry_row.tolist(), strict=True)
+        named = [(read, matcher.snapshot.hotlist(row).name, matcher.snapshot.plate(row)) for read, row in rows]
+        assert sorted(named) == [
+            (1, LIST.name, "2DEF456"), (1, "other", "2DEF456"), (2, "other", "7L?*"), (2, "other", "7LAY777"),
+            (3, LIST.name, "9NEW999"), (4, "other", "7L?*"),
+        ]  # fmt: skip
+    only = after.merged({"other"})
+    assert [each.name for each in only.snapshot.hotlists] == ["other"]
+    assert len(only.match(batch)) == 4
+
+
+def test_what_was_prepared_by_a_base_that_was_merged_since_removes_the_same() -> None:
+    before = Matcher(snapshot_of(["1ABC123", "2DEF456", "3GHI789"]))
+    changed = before.apply(Delta(2, removed=[(LIST.name, *_named("1ABC123"))]))
+    delta = Delta(
+        3, [(LIST, pack_entries(LIST, [HotlistEntry(plate="9NEW999")]))], [(LIST.name, *_named("2DEF456"))]
+    )
+    after = changed.merged().apply(delta, changed.prepare(delta))
+    assert after.snapshot.counts.tolist() == [2]
+    assert [after.snapshot.plate(row) for row in after.snapshot.removed] == ["2DEF456"]
+
+
+def _named(*plates: str) -> tuple[NDArray[np.uint64], NDArray[np.uint16]]:
+    columns = pack_entries(LIST, [HotlistEntry(plate=plate) for plate in plates])
+    return columns.keys, columns.country
 
 
 def test_a_delta_removes_no_neighbour_of_what_it_names() -> None:

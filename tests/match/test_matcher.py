@@ -90,20 +90,6 @@ def test_nothing_listed_and_nothing_read() -> None:
     assert len(matcher.match(batch_of(""))) == 0
 
 
-def test_a_matcher_built_aside_is_the_same() -> None:
-    snapshot = matcher_of(HotlistEntry(plate="1ABC123")).snapshot
-    assert len(Matcher.aside(snapshot).match(batch_of("1ABC123"))) == 1
-
-
-def test_what_fails_aside_fails_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise MemoryError("no room")
-
-    monkeypatch.setattr("pipeline.match.matcher.Index", fail)
-    with pytest.raises(MemoryError, match="no room"):
-        Matcher.aside(Snapshot.empty())
-
-
 def test_a_thousand_swaps_under_load() -> None:
     """Readers take the matcher in place, as a worker does, while deltas and merges replace it. Version v holds the
     plate number v and no other, so that each hit tells which version held its entry."""
