@@ -118,6 +118,24 @@ async def test_large_lists_wait_for_a_merge_when_there_are_many(
     assert merges.most == 1
 
 
+async def test_a_large_list_is_on_disk_before_it_is_merged(
+    settings: Settings, store: DeskStore, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merges = Gate(monkeypatch, "_merged")
+    async with worker(settings) as loader:
+        await publish(store, "b", *LARGE)
+        await edit(store, "b", "8YYY888")
+        await held(loader, "b", *LARGE, "8YYY888")
+        await until(merges.began.is_set, "the merge began")
+        version = await store.live_version()
+        await until(lambda: copied_version(settings) == version, "it is on disk")
+        monkeypatch.undo()
+        merges.opened.set()
+    away = make_settings(redis_url="redis://127.0.0.1:1/0")
+    async with worker(away) as loader:
+        assert on(loader, "b") == [*LARGE, "8YYY888"]
+
+
 async def test_what_edits_have_brought_is_merged(
     settings: Settings, store: DeskStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
