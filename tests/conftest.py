@@ -3,21 +3,28 @@
 The Apache Kafka is, in this order: ``LIK_TEST_KAFKA`` (a bootstrap address; its topics are deleted!), a
 container where a Docker engine answers, or a local node on Java 17. Where none can be had, the tests that
 need it are skipped by name, unless ``LIK_TEST_REQUIRE_APACHE`` is set.
+
+Under ``pytest -n`` each process that tests has servers of its own; of one that is given there is only one, and its
+tests take turns.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import msgspec
 import pytest
 import redis
@@ -28,6 +35,22 @@ from pipeline.embedded import ApacheBroker, EmbeddedBroker, EmbeddedRedis
 from pipeline.errors import KruispuntError
 from pipeline.settings import Settings
 from pipeline.topics import TOPICS, ensure_topics
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("kruispunt", parent=hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("kruispunt")
+
+
+@contextlib.contextmanager
+def turn_on(given: str | None) -> Iterator[None]:
+    """Have a server that was given, if one was, to ourselves: others that test on it wait until the block ends."""
+    if given is None:
+        yield
+        return
+    name = f"kruispunt-tests-{hashlib.sha256(given.encode()).hexdigest()[:16]}.lock"
+    with (Path(tempfile.gettempdir()) / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True)
@@ -40,7 +63,7 @@ class BrokerUnderTest:
 
 @pytest.fixture(scope="session")
 def apache() -> Iterator[str]:
-    """Bootstrap address of a real Apache Kafka, started once a run."""
+    """Bootstrap address of a real Apache Kafka, started once a process that tests."""
     with contextlib.ExitStack() as stack:
         try:
             yield _real_kafka(stack)
@@ -76,8 +99,9 @@ def broker(request: pytest.FixtureRequest) -> Iterator[BrokerUnderTest]:
     """A broker without messages: the test runs once on each kind."""
     if request.param == "apache":
         bootstrap = request.getfixturevalue("apache")
-        asyncio.run(_empty(bootstrap))
-        yield BrokerUnderTest(bootstrap, "apache")
+        with turn_on(os.environ.get("LIK_TEST_KAFKA")):
+            asyncio.run(_empty(bootstrap))
+            yield BrokerUnderTest(bootstrap, "apache")
     else:
         with EmbeddedBroker() as embedded:
             yield BrokerUnderTest(embedded.bootstrap, "embedded")
@@ -120,7 +144,7 @@ async def _await_topics(bootstrap: str) -> None:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[EmbeddedRedis]:
-    """A real Redis, started once a run."""
+    """A real Redis, started once a process that tests."""
     with EmbeddedRedis() as server:
         yield server
 

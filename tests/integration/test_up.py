@@ -98,9 +98,9 @@ def _process(pid: int) -> Process | None:
 
 
 async def start(folder: Path, *arguments: str, **settings: str) -> Lik:
-    """Run `lik` with `arguments` in `folder`, with `settings` and none from outside."""
+    """Run `lik` in `folder`, with `settings` and none from outside, the gateway on a free port where not told."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIK_")}
-    environment |= settings
+    environment |= {"LIK_GATEWAY_PORT": str(free_port()), **settings}
     if cache := os.environ.get("LIK_KAFKA_CACHE"):
         environment["LIK_KAFKA_CACHE"] = cache
     process = await asyncio.create_subprocess_exec(
