@@ -30,6 +30,7 @@ import pytest
 import redis
 from aiokafka.admin import AIOKafkaAdminClient
 
+from pipeline import topics
 from pipeline.cameras import Camera
 from pipeline.embedded import ApacheBroker, EmbeddedBroker, EmbeddedRedis
 from pipeline.errors import KruispuntError
@@ -105,6 +106,17 @@ def broker(request: pytest.FixtureRequest) -> Iterator[BrokerUnderTest]:
     else:
         with EmbeddedBroker() as embedded:
             yield BrokerUnderTest(embedded.bootstrap, "embedded")
+
+
+@pytest.fixture
+def quick_restarts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a worker that is started again wait for 1 s on the embedded broker, not for 9.
+
+    A busy machine can take its partitions from a worker then: not for a test that would fail by that. Apache Kafka
+    has no such wait, and allows no such session.
+    """
+    if "broker" not in request.fixturenames or request.getfixturevalue("broker").kind == "embedded":
+        monkeypatch.setattr(topics, "SESSION_MS", 2_000)
 
 
 @pytest.fixture
