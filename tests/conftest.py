@@ -42,6 +42,22 @@ hypothesis.settings.register_profile("kruispunt", parent=hypothesis.settings(), 
 hypothesis.settings.load_profile("kruispunt")
 
 
+@pytest.fixture(autouse=True)
+def _alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """While a test that is marked ``alone`` runs, run no other in the other processes of ``pytest -n``."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    shared = tmp_path_factory.getbasetemp().parent
+    kind = fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH
+    with (shared / "gate.lock").open("w") as gate, (shared / "alone.lock").open("w") as lock:
+        # Who waits to be alone keeps the gate meanwhile, or the others would come in one after another for ever.
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(lock, kind)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
+
+
 @contextlib.contextmanager
 def turn_on(given: str | None) -> Iterator[None]:
     """Have a server that was given, if one was, to ourselves: others that test on it wait until the block ends."""
