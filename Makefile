@@ -34,8 +34,11 @@ PACKAGES := chromium openjdk-17-jre-headless maven fonts-opendin fonts-liberatio
 system-packages: ## Install the Debian packages that the tests need (as root; skipped for those present)
 	@$(PYTHON) deploy/packages.py $(PACKAGES)
 
+# Each process that tests has servers and a browser of its own, and takes tests from one that has more left.
+PROCESSES ?= $(shell nproc)
+
 test: check system-packages  ## Run the checks, then every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal --durations 10
 
 check: $(VENV)/.dev  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check .

@@ -33,10 +33,21 @@ _STOP_S: Final = 4.0
 
 
 def free_port() -> int:
-    """Return a TCP port on loopback that is free now."""
+    """Return a TCP port on loopback that is free, and that the kernel gives nobody else within the next minute.
+
+    A connection that our side ends first leaves its port waiting, for a minute on Linux: a server that names the
+    port can listen on it (`SO_REUSEADDR`, which servers set), but nobody gets it by asking for any port. Without
+    that, two processes that look for a port at the same time are often given the same one.
+    """
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
+        probe.listen(1)
         port: int = probe.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            accepted, _ = probe.accept()
+            accepted.close()
+            client.recv(1)
         return port
 
 

@@ -43,6 +43,9 @@ GROUPS: Final[Mapping[str, str]] = {
 }
 """The consumer group that must see every message of a topic."""
 
+SESSION_MS: Final = 10_000
+"""A worker that died is replaced within this; its reads wait in Kafka so long."""
+
 CLOSE_S: Final = 2.0
 """How long a publisher that is closed waits for what was not flushed."""
 
@@ -131,8 +134,7 @@ def consumer(settings: Settings, topic: str, *, group: str | None = None, **over
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "max_partition_fetch_bytes": max(1_048_576, settings.kafka_max_message_bytes),
-        # A worker that died is replaced within 10 s; its reads wait in Kafka so long.
-        "session_timeout_ms": 10_000,
+        "session_timeout_ms": SESSION_MS,
         "heartbeat_interval_ms": 1_000,
         # Longer than any batch takes, a slow frame batch and a broker's restart included.
         "max_poll_interval_ms": 300_000,

@@ -3,31 +3,71 @@
 The Apache Kafka is, in this order: ``LIK_TEST_KAFKA`` (a bootstrap address; its topics are deleted!), a
 container where a Docker engine answers, or a local node on Java 17. Where none can be had, the tests that
 need it are skipped by name, unless ``LIK_TEST_REQUIRE_APACHE`` is set.
+
+Under ``pytest -n`` each process that tests has servers of its own; of one that is given there is only one, and its
+tests take turns.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import msgspec
 import pytest
 import redis
 from aiokafka.admin import AIOKafkaAdminClient
 
+from pipeline import topics
 from pipeline.cameras import Camera
 from pipeline.embedded import ApacheBroker, EmbeddedBroker, EmbeddedRedis
 from pipeline.errors import KruispuntError
 from pipeline.settings import Settings
 from pipeline.topics import TOPICS, ensure_topics
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("kruispunt", parent=hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("kruispunt")
+
+
+@pytest.fixture(autouse=True)
+def _alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """While a test that is marked ``alone`` runs, run no other in the other processes of ``pytest -n``."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    shared = tmp_path_factory.getbasetemp().parent
+    kind = fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH
+    with (shared / "gate.lock").open("w") as gate, (shared / "alone.lock").open("w") as lock:
+        # Who waits to be alone keeps the gate meanwhile, or the others would come in one after another for ever.
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(lock, kind)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
+
+
+@contextlib.contextmanager
+def turn_on(given: str | None) -> Iterator[None]:
+    """Have a server that was given, if one was, to ourselves: others that test on it wait until the block ends."""
+    if given is None:
+        yield
+        return
+    name = f"kruispunt-tests-{hashlib.sha256(given.encode()).hexdigest()[:16]}.lock"
+    with (Path(tempfile.gettempdir()) / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True)
@@ -40,7 +80,7 @@ class BrokerUnderTest:
 
 @pytest.fixture(scope="session")
 def apache() -> Iterator[str]:
-    """Bootstrap address of a real Apache Kafka, started once a run."""
+    """Bootstrap address of a real Apache Kafka, started once a process that tests."""
     with contextlib.ExitStack() as stack:
         try:
             yield _real_kafka(stack)
@@ -76,11 +116,23 @@ def broker(request: pytest.FixtureRequest) -> Iterator[BrokerUnderTest]:
     """A broker without messages: the test runs once on each kind."""
     if request.param == "apache":
         bootstrap = request.getfixturevalue("apache")
-        asyncio.run(_empty(bootstrap))
-        yield BrokerUnderTest(bootstrap, "apache")
+        with turn_on(os.environ.get("LIK_TEST_KAFKA")):
+            asyncio.run(_empty(bootstrap))
+            yield BrokerUnderTest(bootstrap, "apache")
     else:
         with EmbeddedBroker() as embedded:
             yield BrokerUnderTest(embedded.bootstrap, "embedded")
+
+
+@pytest.fixture
+def quick_restarts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a worker that is started again wait for 1 s on the embedded broker, not for 9.
+
+    A busy machine can take its partitions from a worker then: not for a test that would fail by that. Apache Kafka
+    has no such wait, and allows no such session.
+    """
+    if "broker" not in request.fixturenames or request.getfixturevalue("broker").kind == "embedded":
+        monkeypatch.setattr(topics, "SESSION_MS", 2_000)
 
 
 @pytest.fixture
@@ -120,7 +172,7 @@ async def _await_topics(bootstrap: str) -> None:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[EmbeddedRedis]:
-    """A real Redis, started once a run."""
+    """A real Redis, started once a process that tests."""
     with EmbeddedRedis() as server:
         yield server
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import redis
 
 from pipeline import embedded
-from pipeline.embedded import ApacheBroker, EmbeddedBroker, EmbeddedRedis
+from pipeline.embedded import ApacheBroker, EmbeddedBroker, EmbeddedRedis, free_port
 from pipeline.errors import ConfigurationError, UnavailableError
 from tests.conftest import until
 
@@ -23,6 +24,15 @@ def _alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_a_free_port_is_given_once_and_a_server_can_listen_on_it() -> None:
+    ports = [free_port() for _ in range(300)]
+    assert len(set(ports)) == len(ports)
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", ports[0]))
+    with socket.create_server(("127.0.0.1", ports[0])) as server:
+        assert server.getsockname()[1] == ports[0]
 
 
 def test_redis_ends_with_its_context() -> None:

@@ -38,6 +38,9 @@ _REGULAR: Final = TTFont("Vera", str(_FOLDER / "Vera.ttf"))
 _BOLD: Final = TTFont("VeraBd", str(_FOLDER / "VeraBd.ttf"))
 _WIDEST: Final = 120 * mm
 _HIGHEST: Final = 90 * mm
+_PART_LINES: Final = 40
+"""Lines of a text that are set together. What is left of a part is broken into lines anew on each page, so that
+one of thousands of lines would take seconds."""
 
 
 def render(report: Report, pictures: Mapping[str, bytes], wording: Wording = DUTCH) -> bytes:
@@ -120,9 +123,25 @@ def _compared(draft: RirDraft) -> Table:
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> Table:
-    cells = [[_paragraph(name, "VeraBd"), _paragraph(value, "Vera")] for name, value in rows]
-    style = TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LINEBELOW", (0, 0), (-1, -1), 0.25, "#999999")])
-    return Table(cells, colWidths=[55 * mm, None], style=style, splitInRow=1)
+    """Set names beside what they name; a line goes under each, however many rows of the table it takes."""
+    cells: list[list[Paragraph]] = []
+    style: list[Any] = [("VALIGN", (0, 0), (-1, -1), "TOP")]
+    for name, value in rows:
+        first = len(cells)
+        for part in _parts(value):
+            cells.append([_paragraph(name if len(cells) == first else "", "VeraBd"), _paragraph(part, "Vera")])
+        last = len(cells) - 1
+        style.append(("LINEBELOW", (0, last), (-1, last), 0.25, "#999999"))
+        # The rows of one text stand under one another like its lines.
+        style += [("BOTTOMPADDING", (0, row), (-1, row), 0) for row in range(first, last)]
+        style += [("TOPPADDING", (0, row), (-1, row), 0) for row in range(first + 1, last + 1)]
+    return Table(cells, colWidths=[55 * mm, None], style=TableStyle(style), splitInRow=1)
+
+
+def _parts(text: str) -> list[str]:
+    """Cut a text into parts of at most `_PART_LINES` lines."""
+    lines = text.split("\n")
+    return ["\n".join(lines[at : at + _PART_LINES]) for at in range(0, len(lines), _PART_LINES)]
 
 
 def _picture(attachment: Attachment, content: bytes | None, wording: Wording) -> list[Any]:

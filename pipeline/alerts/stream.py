@@ -206,8 +206,7 @@ def create_app(settings: Settings, store: AlertStore, publisher: Publisher) -> f
         topic_allow_declare=not embedded,
         topic_disable_leader=True,
         broker_commit_interval=0.2,
-        # As the other workers': one that died is replaced within 10 s.
-        broker_session_timeout=10.0,
+        broker_session_timeout=topics.SESSION_MS / 1000,
         broker_heartbeat_interval=1.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=settings.kafka_max_message_bytes,

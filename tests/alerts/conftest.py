@@ -15,6 +15,7 @@ from sqlalchemy import text
 from pipeline.alerts.store import AlertStore
 from pipeline.alerts.tables import METADATA
 from pipeline.embedded import free_port
+from tests.conftest import turn_on
 
 
 def _postgres_bin() -> Path | None:
@@ -58,14 +59,16 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AlertStore]:
     """An open, empty store of each kind."""
-    if request.param == "sqlite":
-        opened = AlertStore(f"sqlite+aiosqlite:///{tmp_path / 'alerts.db'}")
-    else:
-        opened = AlertStore(request.getfixturevalue("postgres_url"))
-        await _empty(opened)
-    await opened.open()
-    yield opened
-    await opened.close()
+    on_sqlite = request.param == "sqlite"
+    with turn_on(None if on_sqlite else os.environ.get("LIK_TEST_POSTGRES")):
+        if on_sqlite:
+            opened = AlertStore(f"sqlite+aiosqlite:///{tmp_path / 'alerts.db'}")
+        else:
+            opened = AlertStore(request.getfixturevalue("postgres_url"))
+            await _empty(opened)
+        await opened.open()
+        yield opened
+        await opened.close()
 
 
 async def _empty(store: AlertStore) -> None:

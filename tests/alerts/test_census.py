@@ -93,6 +93,7 @@ async def test_no_plate_is_in_the_book(
     assert "9QQQ666" not in str(rows)
 
 
+@pytest.mark.usefixtures("quick_restarts")
 async def test_a_fall_before_or_after_the_writing_counts_nothing_twice(
     broker: BrokerUnderTest, make_settings: MakeSettings, store: AlertStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

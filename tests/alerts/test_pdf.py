@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 
 import msgspec
 import pytest
@@ -95,8 +96,10 @@ def test_what_is_no_image_is_not_drawn() -> None:
 
 
 def test_a_text_of_many_pages_is_one_document() -> None:
-    made = pdf.render(_report(what="regel\n" * 3000, handling=Handling.COVERT), {rir.PATCH: JPEG})
+    lines = [f"regel {number}" for number in range(3000)]
+    made = pdf.render(_report(what="\n".join(lines), handling=Handling.COVERT), {rir.PATCH: JPEG})
     assert len(PdfReader(io.BytesIO(made)).pages) > 5
+    assert re.findall(r"regel \d+", _text(made)) == lines
 
 
 def test_it_is_in_the_zones_language_and_names_the_place() -> None:

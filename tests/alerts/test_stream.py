@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from hotlists.entry import Handling
 from pipeline import topics
@@ -88,6 +89,7 @@ async def test_hits_become_alerts(broker: BrokerUnderTest, make_settings: MakeSe
     assert reject.offset is not None
 
 
+@pytest.mark.usefixtures("quick_restarts")
 async def test_suppression_survives_a_restart(
     embedded_broker: BrokerUnderTest, make_settings: MakeSettings
 ) -> None:

@@ -1,4 +1,8 @@
-"""A real Chromium, a page of it per test, and the desk that it looks at."""
+"""A real Chromium, a page of it per test, and the desk that it looks at.
+
+One Chromium serves all tests of a process: to start it takes as long as a test. It belongs to the event loop that
+it was started in, so that everything asynchronous here runs in the session's loop; each test file says so.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from console.app import run
@@ -46,9 +51,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A Chromium of the test's own; where there is none, the test is skipped, unless one is required."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """A running Chromium; where there is none, the tests are skipped, unless one is required."""
     if CHROMIUM is None:
         if os.environ.get("LIK_TEST_REQUIRE_BROWSER"):
             pytest.fail("no Chromium; apt-get install chromium, or set LIK_TEST_CHROMIUM")
@@ -59,7 +64,16 @@ async def browser() -> AsyncIterator[Browser]:
         await launched.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """Chromium with nothing open in it; what a test opens, cookies and storage included, goes with the test."""
+    assert chromium.contexts == []
+    yield chromium
+    for context in chromium.contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """A page on a desk's screen; an error in its script, or something refused by the CSP, fails the test."""
     context = await browser.new_context(viewport={"width": 1366, "height": 768}, locale="nl-BE")
@@ -90,7 +104,7 @@ class Desk:
         return f"http://127.0.0.1:{self.settings.console_port}"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def desk(
     browser: Browser, make_settings: MakeSettings, redis_url: str, password_hash: str
 ) -> AsyncIterator[Desk]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-import pytest
+import pytest_asyncio
 import redis.asyncio as aioredis
 
 from console.desk import TrailRecorder
@@ -24,14 +24,14 @@ ROWS = "nummerplaat;land;reden\n"
 FIRST = ROWS + "".join(f"1ABC{number:03};BE;Gestolen te Veldeke\n" for number in range(100, 120))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def client(redis_url: str) -> AsyncIterator[aioredis.Redis]:
     """A client of the desk's Redis."""
     async with aioredis.from_url(redis_url) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def lists(desk: Desk, client: aioredis.Redis) -> HotlistDesk:
     """The hotlist desk behind the console, with a list that has a version live."""
     made = HotlistDesk(client, TrailRecorder(desk.store))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from console.app import run
@@ -17,7 +18,7 @@ from pipeline.topics import ALERTS, Publisher
 from tests.conftest import BrokerUnderTest, MakeSettings, running, until
 from tests.console.samples import make_alert, picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PASSWORD = "een lang wachtwoord"
 SEES_ALL = Viewer("test", frozenset({"covert"}))
@@ -28,7 +29,7 @@ def settings(make_settings: MakeSettings, embedded_broker: BrokerUnderTest, redi
     return make_settings(embedded_broker, redis_url=redis_url, console_port=free_port())
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def store(settings: Settings) -> AsyncIterator[AlertStore]:
     opened = AlertStore(settings.database_url)
     await opened.open()

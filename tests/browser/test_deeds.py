@@ -13,7 +13,7 @@ from tests.browser.conftest import Desk
 from tests.conftest import until
 from tests.console.samples import make_alert, picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SEES_ALL = Viewer("test", frozenset({"covert"}))
 

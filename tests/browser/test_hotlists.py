@@ -13,7 +13,7 @@ from tests.browser.conftest import Desk
 from tests.browser.lists import CHIEF, FIRST, OPS, ROWS, live, put
 from tests.hotlists.desk import publish, upload
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def send(page: Page, path: Path, why: str = "lijst van de nacht", kind: str = "full") -> None:

@@ -13,7 +13,7 @@ from tests.browser.lists import CHIEF, OPS, ROWS, live, put
 from tests.browser.test_pages import settled, violations
 from tests.hotlists.desk import upload
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def hold(lists: HotlistDesk, worker: str) -> None:

@@ -10,7 +10,7 @@ from hotlists.entry import Category, Priority
 from tests.browser.conftest import Desk
 from tests.console.samples import make_alert, picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 MANY = 4_950
 """With the fifty that come in meanwhile, as many as a page keeps."""

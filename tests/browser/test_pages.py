@@ -16,7 +16,7 @@ from pipeline.alerts.store import Verdict, Viewer
 from tests.browser.conftest import Desk
 from tests.console.samples import make_alert, picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text()
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

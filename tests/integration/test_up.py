@@ -98,9 +98,9 @@ def _process(pid: int) -> Process | None:
 
 
 async def start(folder: Path, *arguments: str, **settings: str) -> Lik:
-    """Run `lik` with `arguments` in `folder`, with `settings` and none from outside."""
+    """Run `lik` in `folder`, with `settings` and none from outside, the gateway on a free port where not told."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIK_")}
-    environment |= settings
+    environment |= {"LIK_GATEWAY_PORT": str(free_port()), **settings}
     if cache := os.environ.get("LIK_KAFKA_CACHE"):
         environment["LIK_KAFKA_CACHE"] = cache
     process = await asyncio.create_subprocess_exec(
@@ -147,6 +147,7 @@ async def test_once_ends_with_every_expected_alert(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_the_demo_greets_serves_and_ends_on_ctrl_c(lik: list[Lik], tmp_path: Path) -> None:
     port = free_port()
     lik.append(await start(tmp_path, "up", "--demo", "--port", str(port)))
@@ -173,6 +174,7 @@ async def test_the_demo_greets_serves_and_ends_on_ctrl_c(lik: list[Lik], tmp_pat
     assert "Traceback" not in "".join(lik[0].said)
 
 
+@pytest.mark.alone
 async def test_ctrl_c_while_it_starts_ends_everything(lik: list[Lik], tmp_path: Path) -> None:
     lik.append(await start(tmp_path, "up", "--demo", "--port", str(free_port())))
     await lik[0].line("starting")
