@@ -191,7 +191,10 @@ class ListShape(BaseModel):
     rows: int | None = Field(description="Entries that are live; null where it is not known.")
     published_ms: int | None = Field(description="When the live version was published.")
     published_by: str
-    stale: bool = Field(description="Last published longer ago than `max_age_s`, or never.")
+    fresh_ms: int | None = Field(
+        description="When the owner's list came last, which a single entry does not change; null: never."
+    )
+    stale: bool = Field(description="`fresh_ms` is longer ago than `max_age_s`, or never was.")
     staged: int = Field(description="Versions that wait to be published.")
 
 
@@ -337,11 +340,11 @@ class FoundAll(BaseModel):
 
 
 class StaleShape(BaseModel):
-    """A list that was not published for longer than it may be."""
+    """A list of which the owner's list has not come for longer than it may be."""
 
     name: str
     title: str
-    published_ms: int | None
+    fresh_ms: int | None = Field(description="When the owner's list came last; null: never.")
     max_age_s: int
 
 

@@ -54,6 +54,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.none_stale": "No list is stale",
     "hotlists.stale_lists": "Stale lists",
     "hotlists.published": "Published",
+    "hotlists.fresh": "Last list",
     "hotlists.empty": "There is no list yet that you may know of. A chief makes one.",
     # One list
     "hotlists.entries_live": "entries live",

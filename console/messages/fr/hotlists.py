@@ -55,6 +55,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.none_stale": "Aucune liste n’est périmée",
     "hotlists.stale_lists": "Listes périmées",
     "hotlists.published": "Publiée",
+    "hotlists.fresh": "Dernière liste",
     "hotlists.empty": "Il n’y a pas encore de liste que vous puissiez connaître. Un chef de service en crée une.",
     # One list
     "hotlists.entries_live": "mentions en service",

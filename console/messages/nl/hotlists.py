@@ -54,6 +54,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.none_stale": "Geen enkele lijst is verouderd",
     "hotlists.stale_lists": "Verouderde lijsten",
     "hotlists.published": "Gepubliceerd",
+    "hotlists.fresh": "Laatste lijst",
     "hotlists.empty": "Er is nog geen lijst die u mag kennen. Een diensthoofd maakt er een.",
     # One list
     "hotlists.entries_live": "vermeldingen live",
