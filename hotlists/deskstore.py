@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ EDIT_SHARE: Final = 0.25
 """A replacement that changes less than this share of its rows is stored as an edit too, for workers to follow."""
 DEEPEST: Final = 128
 """Edits that a version may be away from one that is stored whole, and chunks of them."""
+RETRY_S: Final = 30.0
+"""A live version that could not be read is tried again this much later, unless somebody asks what is on it."""
 _FOLDED_ROWS: Final = 10_000
 """Rows of edits that are kept beside the columns to look plates up in; with more they are put in."""
 
@@ -67,12 +70,21 @@ class _Known:
         return Edit(self.edit.added.chosen(fresh)).applied(without(old, self.edit.named()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A live version that could not be read, and when that was tried last (monotonic)."""
+
+    mark: Mark
+    since_s: float
+
+
 class DeskStore(HotlistStore):
     """The store, with what the desk asks of it."""
 
     def __init__(self, client: aioredis.Redis) -> None:
         super().__init__(client)
         self._known: dict[str, _Known] = {}
+        self._unread: dict[str, _Unread] = {}
         self._knowing = asyncio.Lock()
 
     async def stage(
@@ -221,12 +233,23 @@ class DeskStore(HotlistStore):
         return found
 
     async def know_live(self) -> None:
-        """Hold in memory what `find` looks at; a list that is damaged is left to whoever asks about it."""
+        """Hold in memory what `find` looks at; a list that is damaged is left to whoever asks about it.
+
+        What could not be read is read again when another version is live, or after `RETRY_S`.
+        """
         live = {name: each for name, each in (await self.state()).lists.items() if each.mark.number}
         for name, state in live.items():
+            if self._waits(name, state.mark):
+                continue
             with contextlib.suppress(HotlistError):
                 await self._know(name, state)
         self._known = {name: each for name, each in self._known.items() if name in live}
+        self._unread = {name: each for name, each in self._unread.items() if name in live}
+
+    def _waits(self, name: str, mark: Mark) -> bool:
+        """Whether a version that could not be read is not yet tried again."""
+        unread = self._unread.get(name)
+        return unread is not None and unread.mark == mark and time.monotonic() - unread.since_s < RETRY_S
 
     async def _know(self, name: str, state: ListState) -> _Known:
         """Return a live version, from memory, or what changed since read, or all of it."""
@@ -241,9 +264,19 @@ class DeskStore(HotlistStore):
             if known is not None and edit is not None:
                 known = await asyncio.to_thread(known.edited, mark, edit)
             else:
-                known = await asyncio.to_thread(_Known.of, mark, await self.read(name, mark.number))
+                known = await asyncio.to_thread(_Known.of, mark, await self._readable(name, mark))
             self._known[name] = known
             return known
+
+    async def _readable(self, name: str, mark: Mark) -> Columns:
+        """Read a live version, and remember where that cannot be."""
+        try:
+            columns = await self.read(name, mark.number)
+        except HotlistError:
+            self._unread[name] = _Unread(mark, time.monotonic())
+            raise
+        self._unread.pop(name, None)
+        return columns
 
     async def _live(self, name: str) -> int:
         return int(await self._redis.hget(scripts.LIVE, name) or 0)
