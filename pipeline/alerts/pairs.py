@@ -23,6 +23,8 @@ from plates.normalise import normalise
 
 COLUMNS: Final = ("seen", "true")
 """What `plates.confusion.read_pairs` looks for."""
+_ROWS: Final = 1000
+"""Alerts that are looked at together."""
 _WILD: Final = re.compile(r"[?*？＊]")
 _SEPARATES: Final = re.compile(r"[,;|\t\r\n]")
 _ANY: Final = {"?": ".", "*": ".*"}
@@ -107,7 +109,8 @@ class Pairs:
         async with self._database.read() as connection:
             pairs = [
                 pair
-                async for row in await connection.stream(_TOLD)
+                async for rows in (await connection.stream(_TOLD)).partitions(_ROWS)
+                for row in rows
                 if (pair := _pair(decode(row.payload, Alert).hit, Verdict(row.verdict), row.plate)) is not None
             ]
         await self._trail.add(Deed(who, "confusion.export", f"{len(pairs)} pairs", why))
