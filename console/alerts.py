@@ -173,7 +173,9 @@ async def acknowledge(request: Request, alert_id: str, user: AlertViewer) -> Res
         language = language_of(request)
         sentence = text(f"misread.wrong.{error.code}", language)
         return problem(422, text("error.422", language), sentence, code=error.code)
-    return await _done(request, user, row, "alert.acknowledge", f"{given.verdict.value} {plate}".rstrip())
+    # Not which: the trail is kept for years, the plate of who was only driving by goes with the alert.
+    told = f"{given.verdict.value}, true plate given" if plate else given.verdict.value
+    return await _done(request, user, row, "alert.acknowledge", told)
 
 
 @routes.post("/alerts/{alert_id}/claim")

@@ -60,8 +60,11 @@ async def test_what_is_on_a_misread_plate_is_kept_and_shown(signed_in: SignIn, s
     assert [(each["number"], each["word"], each["true_plate"]) for each in shown["earlier"]] == [
         (1, "Misgelezen", "1-ABC-129")
     ]
-    lines = [each.why for each in await store.audit_lines() if each.what == "alert.acknowledge"]
-    assert lines == ["misread", "misread 1ABC129"]
+    trail = await store.audit_lines()
+    lines = [each.why for each in trail if each.what == "alert.acknowledge"]
+    assert lines == ["misread", "misread, true plate given"]
+    # Which goes with the alert; the trail is kept for ten times as long.
+    assert not [each for each in trail if "129" in f"{each.target} {each.why}" and each.target != alert.alert_id]
 
 
 @pytest.mark.parametrize(
