@@ -19,6 +19,7 @@ from hotlists import parts, scripts
 from hotlists.columns import Columns
 from hotlists.compare import without
 from hotlists.edits import Edit
+from hotlists.entry import Hotlist
 from hotlists.parsed import NO_COLUMNS, as_entries
 from hotlists.snapshot import is_pattern
 from hotlists.store import HotlistError, HotlistStore, now_ms
@@ -136,9 +137,19 @@ class DeskStore(HotlistStore):
         return edit if len(edit) <= EDIT_SHARE * len(columns) else None
 
     async def upload_of(self, name: str, number: int) -> tuple[Columns, Columns]:
-        """Return what a staged version's upload added and removed; of a full one, its entries and nothing."""
+        """Return what a staged version's upload added and removed; of a full one, its entries and nothing.
+
+        Raises
+        ------
+        HotlistError
+            It is damaged; or, of a delta, what it would be laid over is missing.
+        """
         path = await self._path(name, number)
-        if path and len(path) == 1:
+        if not path:
+            raise HotlistError(
+                f"a part of version {number} of list {name!r} is missing from Redis; upload it again"
+            )
+        if len(path) == 1:
             return await self._base(name, path[0]), NO_COLUMNS
         edit = await self._edits(name, path[-1:])
         return edit.added, edit.removed
@@ -222,15 +233,30 @@ class DeskStore(HotlistStore):
         HotlistError
             A list that is asked about is damaged: what is on it cannot be told.
         """
-        found = []
-        for each, state in (await self.state()).lists.items():
-            if state.hotlist is None or not state.mark.number or name not in (None, each):
-                continue
-            known = await self._know(each, state)
-            for entry in as_entries(await asyncio.to_thread(known.naming, plate)):
-                number = state.mark.number
-                found.append(Listing(state.hotlist, entry, number, number, state.when_ns))
-        return found
+        states = (await self.state()).lists
+        found = [await self._naming(each, states[each], plate) for each in states if name in (None, each)]
+        return [listing for listings in found for listing in listings]
+
+    async def find_readable(self, plate: str) -> tuple[list[Listing], list[Hotlist]]:
+        """Return what `find` does, of every list that can be read; and the lists that are damaged."""
+        found: list[Listing] = []
+        unread = []
+        for name, state in (await self.state()).lists.items():
+            try:
+                found += await self._naming(name, state, plate)
+            except HotlistError:
+                if state.hotlist is not None:
+                    unread.append(state.hotlist)
+        return found, unread
+
+    async def _naming(self, name: str, state: ListState, plate: str) -> list[Listing]:
+        """Return the live entries of one list that name a plate; none where it is not live."""
+        hotlist, number = state.hotlist, state.mark.number
+        if hotlist is None or not number:
+            return []
+        known = await self._know(name, state)
+        entries = as_entries(await asyncio.to_thread(known.naming, plate))
+        return [Listing(hotlist, entry, number, number, state.when_ns) for entry in entries]
 
     async def know_live(self) -> None:
         """Hold in memory what `find` looks at; a list that is damaged is left to whoever asks about it.
