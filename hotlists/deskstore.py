@@ -19,7 +19,7 @@ from hotlists import parts, scripts
 from hotlists.columns import Columns
 from hotlists.compare import without
 from hotlists.edits import Edit
-from hotlists.entry import Hotlist
+from hotlists.entry import Handling, Hotlist
 from hotlists.parsed import NO_COLUMNS, as_entries
 from hotlists.snapshot import is_pattern
 from hotlists.store import HotlistError, HotlistStore, now_ms
@@ -245,15 +245,16 @@ class DeskStore(HotlistStore):
             try:
                 found += await self._naming(name, state, plate)
             except HotlistError:
-                if state.hotlist is not None:
-                    unread.append(state.hotlist)
+                unread.append(state.hotlist or unknown(name))
         return found, unread
 
     async def _naming(self, name: str, state: ListState, plate: str) -> list[Listing]:
         """Return the live entries of one list that name a plate; none where it is not live."""
         hotlist, number = state.hotlist, state.mark.number
-        if hotlist is None or not number:
+        if not number:
             return []
+        if hotlist is None:
+            raise HotlistError(f"the metadata of list {name!r} cannot be read; describe it again")
         known = await self._know(name, state)
         entries = as_entries(await asyncio.to_thread(known.naming, plate))
         return [Listing(hotlist, entry, number, number, state.when_ns) for entry in entries]
@@ -306,6 +307,11 @@ class DeskStore(HotlistStore):
 
     async def _live(self, name: str) -> int:
         return int(await self._redis.hget(scripts.LIVE, name) or 0)
+
+
+def unknown(name: str) -> Hotlist:
+    """Return what a list is taken for whose metadata cannot be read: it may be covert, so it is."""
+    return Hotlist(name=name, handling=Handling.COVERT)
 
 
 def _version_info(number: int, state: Any, raw: dict[bytes, bytes]) -> VersionInfo:

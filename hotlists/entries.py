@@ -16,6 +16,7 @@ import numpy as np
 
 from hotlists import damage
 from hotlists.columns import Columns, pack_entries
+from hotlists.deskstore import unknown
 from hotlists.entry import Handling, Hotlist, HotlistEntry
 from hotlists.exports import spreadsheet_safe
 from hotlists.fitting import fitting
@@ -207,13 +208,16 @@ class Entries:
         """Return the live entries that fit a part of a plate, and the lists that are damaged."""
         listings: list[Listing] = []
         unread = []
-        for hotlist, number in await self._store.lists():
-            if number is None:
+        for name, state in (await self._store.state()).lists.items():
+            hotlist, number = state.hotlist, state.mark.number
+            if not number:
                 continue
             try:
-                columns = await self._store.read(hotlist.name, number)
+                columns = await self._store.read(name, number)
             except HotlistError:
-                unread.append(hotlist)
+                hotlist = None
+            if hotlist is None:
+                unread.append(state.hotlist or unknown(name))
                 continue
             rows = await asyncio.to_thread(fitting, columns.keys, pattern)
             entries = as_entries(columns.chosen(rows))

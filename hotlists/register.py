@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hotlists.deskstore import unknown
 from hotlists.entry import Handling, Hotlist
 from hotlists.ledger import Ledger, now_ns, redis_needed
 from hotlists.notes import Notes
@@ -81,6 +82,9 @@ class Register:
         self._check_knows(actor, hotlist)
         async with redis_needed():
             there = {each.name: each for each, _ in await self._store.lists()}.get(hotlist.name)
+            if there is None and not actor.covert and await self._store.exists(hotlist.name):
+                # Its metadata cannot be read. It may be covert: made anew as an open one, all would know of it.
+                there = unknown(hotlist.name)
         if there is not None:
             if there == hotlist and actor.may_see(there):
                 return await self._now(actor, hotlist.name), False

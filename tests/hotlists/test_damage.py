@@ -12,7 +12,7 @@ from fastapi import FastAPI, Header
 
 from hotlists import admin
 from hotlists.desk import Desk
-from hotlists.entry import Handling, Priority
+from hotlists.entry import Handling, Hotlist, Priority
 from hotlists.people import Actor
 from hotlists.problems import ConflictError, NotFoundError
 from tests.hotlists import desk as at
@@ -202,6 +202,26 @@ async def test_a_covert_list_that_is_damaged_is_named_to_who_may_know_of_it(
     fresh = Desk(client, Trail())
     for who, named in ((OPERATOR, []), (NAMED, ["blauw"])):
         assert [each.name for each in (await fresh.entries.find(who, "1ABC123", why="x")).unread] == named
+
+
+async def test_a_list_whose_metadata_cannot_be_read_costs_nothing_else(
+    fresh: Desk, client: aioredis.Redis
+) -> None:
+    await client.hset("lik:hotlists", "gestolen", b"{")
+    assert [each.name for each in await fresh.register.lists(CHIEF)] == ["heel"]
+    # Whether it is covert is not known: so it is named to those alone who may know of every such list.
+    for asked in ("1ABC123", "1ABC?23"):
+        for who, named in ((CHIEF, []), (DETECTIVE, ["gestolen"])):
+            found = await fresh.entries.find(who, asked, why="controle")
+            assert ([each.list for each in found.found], [each.name for each in found.unread]) == (["heel"], named)
+    with pytest.raises(NotFoundError):
+        await at.upload(fresh, WHOLE, by=DETECTIVE)
+    with pytest.raises(ConflictError) as caught:
+        await fresh.register.create(CHIEF, Hotlist(name="gestolen"))
+    assert caught.value.code == "exists"
+    await at.make(fresh, title="Gestolen")
+    await fresh.staging.roll_back(CHIEF, "gestolen", 1, why="v2 is beschadigd")
+    assert await at.listed(fresh) == ["1ABC123"]
 
 
 async def test_what_is_damaged_is_not_exported(fresh: Desk) -> None:
