@@ -223,10 +223,10 @@ def find(context: typer.Context, plate: Plate, why: Why, as_json: AsJson = False
             f"{each['list']:<24} {each['priority']:<9} {each['owner']}  {entry['country']:<2} {entry['reason']}  "
             f"{word('until')} {_moment(entry['valid_until_ms'])}"
         )
-    if not found["found"]:
-        _say(word("nowhere").format(plate=found["plate"]))
     if found["unread"]:
         _say(word("unread").format(lists=", ".join(each["name"] for each in found["unread"])))
+    elif not found["found"]:
+        _say(word("nowhere").format(plate=found["plate"]))
 
 
 @app.command()
