@@ -113,7 +113,9 @@ async def test_the_urgent_entry_is_sent_to_another_list(signed_in: SignIn, desk:
         assert (added.status_code, added.json()["unread"]) == (201, True)
 
 
-async def test_a_damaged_version_is_not_gone_back_to_nor_exported(signed_in: SignIn, desk: Desk, app: FastAPI) -> None:
+async def test_a_damaged_version_is_not_gone_back_to_nor_exported(
+    signed_in: SignIn, desk: Desk, app: FastAPI
+) -> None:
     await desk.store.publish("gestolen", [], by="an", why="leeg")
     async with signed_in("chief") as client:
         form = {"csrf": await token(client), "why": "terug", "number": "1", "live": "2"}
