@@ -17,14 +17,17 @@ from console import auth
 from console.body import small_body
 from console.deliveries import delivery_line
 from console.hub import as_json
+from console.messages import text
 from console.pictures import picture_answer
 from console.preferences import language_of
-from console.present import Shown, alert_details, alert_row
+from console.present import Shown, alert_details, alert_row, verdict_line
 from console.reach import free_from_ns, why
 from console.rooms import note, store_of
 from console.stream import BEAT_S, AlertEvents, beat, newest
+from hotlists.admin import problem
 from pipeline.alerts.claims import ClaimedError, OutdatedError
-from pipeline.alerts.rows import LookedAt
+from pipeline.alerts.pairs import TruePlateError, true_plate
+from pipeline.alerts.rows import LookedAt, Remark
 from pipeline.alerts.store import AlertRow, UnknownAlertError, User, Verdict, Viewer
 from pipeline.model import LAST_NS
 
@@ -44,6 +47,8 @@ class VerdictGiven(msgspec.Struct, forbid_unknown_fields=True):
 
     verdict: Verdict
     note: str = ""
+    true_plate: str = ""
+    """What is on the plate, with the verdict ``misread`` alone; empty where that is not known."""
     seen: int | None = None
     """Number of the verdict that was looked at, 0 for none; without it, whatever there is, is overruled."""
     plate: str | None = None
@@ -111,11 +116,17 @@ async def show_alert(request: Request, alert_id: str, user: AlertViewer) -> Resp
     try:
         row = await store.get(alert_id, user)
         told = await store.deliveries.of_alert(alert_id, user)
+        given = await store.claims.history(alert_id, user)
     except UnknownAlertError:
         raise _no_alert() from None
     await note(request, user, "alert.view", alert_id, why(request, user, row.alert))
-    shown = alert_details(row, cameras, language)
-    return JSONResponse({**shown, "deliveries": [delivery_line(each, language) for each in told]})
+    return JSONResponse(
+        {
+            **alert_details(row, cameras, language),
+            "deliveries": [delivery_line(each, language) for each in told],
+            "earlier": [verdict_line(row, each, language) for each in reversed(given[:-1])],
+        }
+    )
 
 
 @routes.get("/alerts/{alert_id}/{kind}.jpg")
@@ -138,16 +149,17 @@ async def show_picture(request: Request, alert_id: str, kind: str, user: AlertVi
 
 @routes.post("/alerts/{alert_id}/acknowledgement")
 async def acknowledge(request: Request, alert_id: str, user: AlertViewer) -> Response:
-    """Store a verdict on an alert: ``{"verdict": "confirmed", "note": ""}``."""
+    """Store a verdict on an alert: ``{"verdict": "misread", "note": "", "true_plate": "1-ABC-128"}``."""
     given = await _deed(request, user, VerdictGiven)
-    if len(given.note) > MAX_NOTE or "\x00" in given.note:
+    if len(given.note) > MAX_NOTE or "\x00" in given.note + given.true_plate:
         raise HTTPException(400, f"note: at most {MAX_NOTE} characters, and no NUL")
     try:
+        plate = true_plate(given.true_plate)
         row = await store_of(request).acknowledge(
             alert_id,
             given.verdict,
             by=user,
-            note=given.note,
+            remark=Remark(given.note, plate),
             looked_at=LookedAt(given.seen, given.plate),
             take_over=given.take_over,
         )
@@ -157,7 +169,13 @@ async def acknowledge(request: Request, alert_id: str, user: AlertViewer) -> Res
         return _claimed(error)
     except OutdatedError:
         return JSONResponse({"status": 409, "detail": "there has been another verdict or read since"}, 409)
-    return await _done(request, user, row, "alert.acknowledge", given.verdict.value)
+    except TruePlateError as error:
+        language = language_of(request)
+        sentence = text(f"misread.wrong.{error.code}", language)
+        return problem(422, text("error.422", language), sentence, code=error.code)
+    # Not which: the trail is kept for years, the plate of who was only driving by goes with the alert.
+    told = f"{given.verdict.value}, true plate given" if plate else given.verdict.value
+    return await _done(request, user, row, "alert.acknowledge", told)
 
 
 @routes.post("/alerts/{alert_id}/claim")

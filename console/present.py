@@ -11,6 +11,7 @@ from hotlists.entry import Handling
 from pipeline import telemetry
 from pipeline.alerts.alignment import GAP, Column, align, misread_pairs
 from pipeline.alerts.routing import Recipient
+from pipeline.alerts.rows import Acknowledgement
 from pipeline.alerts.store import AlertRow, Verdict
 from pipeline.cameras import Camera
 from pipeline.model import Hit, ReadKind
@@ -34,6 +35,7 @@ def alert_row(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGUAGE)
     read_pieces, listed_pieces = plate_pieces(read.plate, None if pattern else entry.plate, country)
     latest = alert.sightings[-1]
     sure, doubt = certainty(alert.hit, language)
+    given = row.acknowledgement
     return {
         "id": alert.alert_id,
         "seq": row.seq,
@@ -65,7 +67,7 @@ def alert_row(row: AlertRow, cameras: Cameras, language: str = DEFAULT_LANGUAGE)
         "has_patch": row.has_patch,
         "has_picture": row.has_picture,
         "verify": must_verify(row),
-        "acknowledgement": _verdict(row, language),
+        "acknowledgement": None if given is None else verdict_line(row, given, language),
         "claim": None if row.claim is None else {"by": row.claim.by},
         "responses": [
             {
@@ -222,15 +224,14 @@ def _place(camera: str, cameras: Cameras, language: str) -> Shown:
     return {"camera": known.name, "municipality": known.municipality}
 
 
-def _verdict(row: AlertRow, language: str) -> Shown | None:
-    given = row.acknowledgement
-    if given is None:
-        return None
+def verdict_line(row: AlertRow, given: Acknowledgement, language: str) -> Shown:
+    """Turn a verdict on an alert, the latest or one before it, into what is shown of it."""
     return {
         "verdict": given.verdict.value,
         "word": text(f"verdict.{given.verdict.value}", language),
         "by": given.by,
         "note": given.note,
+        "true_plate": _plate_text(row, given.true_plate, row.alert.hit.read.country),
         "number": given.number,
         "at_ms": given.at_ns // _MS,
     }
@@ -241,9 +242,14 @@ def _later(row: AlertRow, language: str) -> str:
     later = row.later_read
     if later is None:
         return ""
-    pieces, _ = plate_pieces(later.plate, None, row.alert.hit.entry.country or later.country)
-    plate = "".join(piece for piece, _ in pieces)
+    plate = _plate_text(row, later.plate, later.country)
     return text("alert.later_read", language).format(plate=plate, frames=later.frames)
+
+
+def _plate_text(row: AlertRow, plate: str, country: str) -> str:
+    """Write a plate of an alert's vehicle as it is on the vehicle."""
+    pieces, _ = plate_pieces(plate, None, row.alert.hit.entry.country or country)
+    return "".join(piece for piece, _ in pieces)
 
 
 def _trouble(row: AlertRow, language: str) -> str:

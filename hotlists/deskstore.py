@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from hotlists import parts, scripts
 from hotlists.columns import Columns
 from hotlists.compare import without
 from hotlists.edits import Edit
+from hotlists.entry import Handling, Hotlist
 from hotlists.parsed import NO_COLUMNS, as_entries
 from hotlists.snapshot import is_pattern
 from hotlists.store import HotlistError, HotlistStore, now_ms
@@ -30,6 +32,8 @@ EDIT_SHARE: Final = 0.25
 """A replacement that changes less than this share of its rows is stored as an edit too, for workers to follow."""
 DEEPEST: Final = 128
 """Edits that a version may be away from one that is stored whole, and chunks of them."""
+RETRY_S: Final = 30.0
+"""A live version that could not be read is tried again this much later, unless somebody asks what is on it."""
 _FOLDED_ROWS: Final = 10_000
 """Rows of edits that are kept beside the columns to look plates up in; with more they are put in."""
 
@@ -67,12 +71,21 @@ class _Known:
         return Edit(self.edit.added.chosen(fresh)).applied(without(old, self.edit.named()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A live version that could not be read, and when that was tried last (monotonic)."""
+
+    mark: Mark
+    since_s: float
+
+
 class DeskStore(HotlistStore):
     """The store, with what the desk asks of it."""
 
     def __init__(self, client: aioredis.Redis) -> None:
         super().__init__(client)
         self._known: dict[str, _Known] = {}
+        self._unread: dict[str, _Unread] = {}
         self._knowing = asyncio.Lock()
 
     async def stage(
@@ -124,9 +137,19 @@ class DeskStore(HotlistStore):
         return edit if len(edit) <= EDIT_SHARE * len(columns) else None
 
     async def upload_of(self, name: str, number: int) -> tuple[Columns, Columns]:
-        """Return what a staged version's upload added and removed; of a full one, its entries and nothing."""
+        """Return what a staged version's upload added and removed; of a full one, its entries and nothing.
+
+        Raises
+        ------
+        HotlistError
+            It is damaged; or, of a delta, what it would be laid over is missing.
+        """
         path = await self._path(name, number)
-        if path and len(path) == 1:
+        if not path:
+            raise HotlistError(
+                f"a part of version {number} of list {name!r} is missing from Redis; upload it again"
+            )
+        if len(path) == 1:
             return await self._base(name, path[0]), NO_COLUMNS
         edit = await self._edits(name, path[-1:])
         return edit.added, edit.removed
@@ -210,23 +233,50 @@ class DeskStore(HotlistStore):
         HotlistError
             A list that is asked about is damaged: what is on it cannot be told.
         """
-        found = []
-        for each, state in (await self.state()).lists.items():
-            if state.hotlist is None or not state.mark.number or name not in (None, each):
-                continue
-            known = await self._know(each, state)
-            for entry in as_entries(await asyncio.to_thread(known.naming, plate)):
-                number = state.mark.number
-                found.append(Listing(state.hotlist, entry, number, number, state.when_ns))
-        return found
+        states = (await self.state()).lists
+        found = [await self._naming(each, states[each], plate) for each in states if name in (None, each)]
+        return [listing for listings in found for listing in listings]
+
+    async def find_readable(self, plate: str) -> tuple[list[Listing], list[Hotlist]]:
+        """Return what `find` does, of every list that can be read; and the lists that are damaged."""
+        found: list[Listing] = []
+        unread = []
+        for name, state in (await self.state()).lists.items():
+            try:
+                found += await self._naming(name, state, plate)
+            except HotlistError:
+                unread.append(state.hotlist or unknown(name))
+        return found, unread
+
+    async def _naming(self, name: str, state: ListState, plate: str) -> list[Listing]:
+        """Return the live entries of one list that name a plate; none where it is not live."""
+        hotlist, number = state.hotlist, state.mark.number
+        if not number:
+            return []
+        if hotlist is None:
+            raise HotlistError(f"the metadata of list {name!r} cannot be read; describe it again")
+        known = await self._know(name, state)
+        entries = as_entries(await asyncio.to_thread(known.naming, plate))
+        return [Listing(hotlist, entry, number, number, state.when_ns) for entry in entries]
 
     async def know_live(self) -> None:
-        """Hold in memory what `find` looks at; a list that is damaged is left to whoever asks about it."""
+        """Hold in memory what `find` looks at; a list that is damaged is left to whoever asks about it.
+
+        What could not be read is read again when another version is live, or after `RETRY_S`.
+        """
         live = {name: each for name, each in (await self.state()).lists.items() if each.mark.number}
         for name, state in live.items():
+            if self._waits(name, state.mark):
+                continue
             with contextlib.suppress(HotlistError):
                 await self._know(name, state)
         self._known = {name: each for name, each in self._known.items() if name in live}
+        self._unread = {name: each for name, each in self._unread.items() if name in live}
+
+    def _waits(self, name: str, mark: Mark) -> bool:
+        """Whether a version that could not be read is not yet tried again."""
+        unread = self._unread.get(name)
+        return unread is not None and unread.mark == mark and time.monotonic() - unread.since_s < RETRY_S
 
     async def _know(self, name: str, state: ListState) -> _Known:
         """Return a live version, from memory, or what changed since read, or all of it."""
@@ -241,12 +291,27 @@ class DeskStore(HotlistStore):
             if known is not None and edit is not None:
                 known = await asyncio.to_thread(known.edited, mark, edit)
             else:
-                known = await asyncio.to_thread(_Known.of, mark, await self.read(name, mark.number))
+                known = await asyncio.to_thread(_Known.of, mark, await self._readable(name, mark))
             self._known[name] = known
             return known
 
+    async def _readable(self, name: str, mark: Mark) -> Columns:
+        """Read a live version, and remember where that cannot be."""
+        try:
+            columns = await self.read(name, mark.number)
+        except HotlistError:
+            self._unread[name] = _Unread(mark, time.monotonic())
+            raise
+        self._unread.pop(name, None)
+        return columns
+
     async def _live(self, name: str) -> int:
         return int(await self._redis.hget(scripts.LIVE, name) or 0)
+
+
+def unknown(name: str) -> Hotlist:
+    """Return what a list is taken for whose metadata cannot be read: it may be covert, so it is."""
+    return Hotlist(name=name, handling=Handling.COVERT)
 
 
 def _version_info(number: int, state: Any, raw: dict[bytes, bytes]) -> VersionInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 from collections.abc import AsyncIterator
@@ -13,7 +14,9 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from hotlists import damage
 from hotlists.columns import Columns, pack_entries
+from hotlists.deskstore import unknown
 from hotlists.entry import Handling, Hotlist, HotlistEntry
 from hotlists.exports import spreadsheet_safe
 from hotlists.fitting import fitting
@@ -24,7 +27,7 @@ from hotlists.parsed import NO_COLUMNS, as_entries
 from hotlists.people import Actor, Right
 from hotlists.previews import entry_shape
 from hotlists.problems import BadRequestError, ConflictError, ForbiddenError, NotFoundError
-from hotlists.shapes import Changed, EntryGiven, Found, FoundAll
+from hotlists.shapes import Changed, EntryGiven, Found, FoundAll, ListNamed
 from hotlists.store import HotlistError
 from hotlists.versions import Listing
 
@@ -42,13 +45,16 @@ class _Edit:
     """What becomes of the rows of one plate and country."""
 
     entry: HotlistEntry
-    before: list[HotlistEntry]
+    before: list[HotlistEntry] | None
+    """None: what is live is damaged, and they cannot be known."""
     after: list[HotlistEntry]
     why: str
 
     @property
-    def more(self) -> tuple[int, int]:
-        """How many rows there are more than before, and how many covert ones."""
+    def more(self) -> tuple[int, int] | None:
+        """How many rows there are more than before, and how many covert ones; None where that is not known."""
+        if self.before is None:
+            return None
         coverts = [sum(map(_is_covert, rows)) for rows in (self.after, self.before)]
         return len(self.after) - len(self.before), coverts[0] - coverts[1]
 
@@ -76,6 +82,7 @@ class Entries:
             It is covert, on an open list of whose covert entries the actor does not know.
         ConflictError
             The list has the two-person rule, and the entry would be valid for longer than one person may decide.
+            Or what is live cannot be read, and it might replace one that the actor may not know of.
         """
         self._ledger.need(actor, Right.LOAD)
         hotlist = await self._ledger.used(actor, name)
@@ -90,8 +97,10 @@ class Entries:
         covert = _is_covert(entry)
         async with self._ledger.noted(actor, "hotlist.entry.add", hotlist, given.why, detail, covert=covert):
             there = await self._rows(hotlist, entry.plate, entry.country)
+            if there is None and not actor.knows_covert(hotlist):
+                raise damage.no_entry(name, await self._other(actor, hotlist, entry.plate))
             # What the actor may not know of stays, whatever is added beside it.
-            hidden = [] if actor.knows_covert(hotlist) else [each for each in there if _is_covert(each)]
+            hidden = [] if actor.knows_covert(hotlist) else [each for each in there or () if _is_covert(each)]
             edit = _Edit(entry, there, [entry, *hidden], given.why)
             return await self._apply(actor, hotlist, edit)
 
@@ -102,6 +111,8 @@ class Entries:
         ------
         NotFoundError
             There is none, or none that the actor may know of.
+        ConflictError
+            What is live cannot be read, and the actor may not know all of it.
         """
         self._ledger.need(actor, Right.LOAD, Right.PUBLISH)
         hotlist = await self._ledger.used(actor, name)
@@ -112,8 +123,10 @@ class Entries:
         detail = f"{entry.plate} {entry.country}".strip()
         async with self._ledger.noted(actor, "hotlist.entry.remove", hotlist, why, detail):
             there = await self._rows(hotlist, entry.plate, entry.country)
-            hidden = [] if actor.knows_covert(hotlist) else [each for each in there if _is_covert(each)]
-            if len(hidden) == len(there):
+            if there is None and not actor.knows_covert(hotlist):
+                raise damage.unreadable(name)
+            hidden = [] if actor.knows_covert(hotlist) else [each for each in there or () if _is_covert(each)]
+            if there is not None and len(hidden) == len(there):
                 raise NotFoundError("no_entry", f"the plate is not on list {name!r} with that country")
             return await self._apply(actor, hotlist, _Edit(entry, there, hidden, why))
 
@@ -128,7 +141,7 @@ class Entries:
             )
         except HotlistError as error:
             raise ConflictError("not_changed", str(error)) from error
-        if count is not None:
+        if count is not None and edit.more is not None:
             rows, covert = edit.more
             await self._notes.count(name, number, Count(count.rows + rows, count.covert + covert))
         until_ns = entry.valid_until_ns
@@ -138,12 +151,27 @@ class Entries:
             plate=entry.plate,
             country=entry.country,
             valid_until_ms=None if until_ns is None else until_ns // 1_000_000,
+            unread=edit.before is None,
         )
 
-    async def _rows(self, hotlist: Hotlist, plate: str, country: str) -> list[HotlistEntry]:
-        """The live rows of a list for exactly this plate or pattern and country."""
-        found = await self._store.find(plate, hotlist.name)
+    async def _rows(self, hotlist: Hotlist, plate: str, country: str) -> list[HotlistEntry] | None:
+        """The live rows of a list for exactly this plate or pattern and country; None where it cannot be read."""
+        try:
+            found = await self._store.find(plate, hotlist.name)
+        except HotlistError:
+            return None
         return [each.entry for each in found if (each.entry.plate, each.entry.country) == (plate, country)]
+
+    async def _other(self, actor: Actor, damaged: Hotlist, plate: str) -> str:
+        """Name the most urgent open list that takes an entry in place of a damaged one; empty: there is none."""
+        there = [each for each, _ in await self._ledger.lists(actor)]
+        for each in sorted(there, key=lambda each: (each.priority.rank, each.name)):
+            if each.name == damaged.name or each.archived or each.handling is Handling.COVERT:
+                continue
+            with contextlib.suppress(HotlistError):
+                await self._store.find(plate, each.name)
+                return each.name
+        return ""
 
     async def find(self, actor: Actor, plate: str, *, why: str) -> FoundAll:
         """Say on which lists a plate is, by whom, why and until when, as far as the actor may know.
@@ -164,24 +192,37 @@ class Entries:
                 "plate", f"a part of a plate to look for has {FEWEST_ASKED} letters and digits at least"
             )
         async with redis_needed():
-            found = await self._store.find(wanted) if whole else await self._fitting(wanted)
+            found, unread = await (self._store.find_readable(wanted) if whole else self._fitting(wanted))
         listings = [each for each in found if _may_know(actor, each)]
         covert = any(_is_covert(each.entry, each.hotlist) for each in listings)
         await self._ledger.record(actor, "hotlist.find", wanted, why, covert=covert)
         shown = listings if whole else listings[:MOST_FOUND]
-        return FoundAll(plate=wanted, found=[_found(each) for each in shown], more=len(listings) > len(shown))
+        return FoundAll(
+            plate=wanted,
+            found=[_found(each) for each in shown],
+            more=len(listings) > len(shown),
+            unread=[ListNamed(name=each.name, title=each.title) for each in unread if actor.may_see(each)],
+        )
 
-    async def _fitting(self, pattern: str) -> list[Listing]:
-        """Return the live entries that fit a part of a plate."""
-        listings = []
-        for hotlist, number in await self._store.lists():
-            if number is None:
+    async def _fitting(self, pattern: str) -> tuple[list[Listing], list[Hotlist]]:
+        """Return the live entries that fit a part of a plate, and the lists that are damaged."""
+        listings: list[Listing] = []
+        unread = []
+        for name, state in (await self._store.state()).lists.items():
+            hotlist, number = state.hotlist, state.mark.number
+            if not number:
                 continue
-            columns = await self._store.read(hotlist.name, number)
+            try:
+                columns = await self._store.read(name, number)
+            except HotlistError:
+                hotlist = None
+            if hotlist is None:
+                unread.append(state.hotlist or unknown(name))
+                continue
             rows = await asyncio.to_thread(fitting, columns.keys, pattern)
             entries = as_entries(columns.chosen(rows))
             listings += [Listing(hotlist, entry, number, number, 0) for entry in entries]
-        return listings
+        return listings, unread
 
     async def export(self, actor: Actor, name: str, number: int | None, *, why: str) -> AsyncIterator[bytes]:
         """Give a version's entries as CSV, the live one by default, in pieces.
@@ -190,6 +231,8 @@ class Entries:
         ------
         NotFoundError
             Nothing is live, or there is no such version.
+        ConflictError
+            It is damaged.
         """
         self._ledger.need(actor, Right.LOAD)
         hotlist = await self._ledger.seen(actor, name)
@@ -199,7 +242,10 @@ class Entries:
         if chosen is None or chosen not in kept:
             raise NotFoundError("no_version", f"list {name!r} has no such version, or nothing is live")
         async with self._ledger.noted(actor, "hotlist.export", hotlist, why, f"v{chosen}"):
-            columns = await self._store.read(name, chosen)
+            try:
+                columns = await self._store.read(name, chosen)
+            except HotlistError as error:
+                raise damage.unreadable(name) from error
         if not actor.knows_covert(hotlist):
             columns = await asyncio.to_thread(columns.chosen, ~columns.covert)
         return _pieces(columns)

@@ -23,6 +23,12 @@ EXAMPLES: Final = 50
 """Entries of each kind that a preview shows."""
 
 
+_SAID: Final = {
+    "unread": "what is live is damaged: nothing could be compared with it, and how many entries go is not known"
+}
+"""What a guard says that counts nothing."""
+
+
 class Lookback(Protocol):
     """What the match workers say of the reads of the last hour, as the desk sees it."""
 
@@ -112,6 +118,8 @@ def guards(hotlist: Hotlist, preview: Preview) -> list[GuardShape]:
     """Say what asks for a second confirmation, by what the list's guards are now."""
     found = []
     entries = preview.changed + preview.removed + preview.unchanged
+    if preview.unread:
+        found.append(GuardShape(code="unread", count=1, of=1, limit=0.0))
     if preview.kind == "full" and not preview.rows:
         found.append(GuardShape(code="empty", count=0, of=preview.live_rows, limit=0.0))
     if preview.removed > hotlist.removal_guard * entries:
@@ -140,7 +148,7 @@ def check_publishable(hotlist: Hotlist, preview: Preview, actor: Actor, confirm_
         )
     found = guards(hotlist, preview)
     if found and confirm_removed != preview.removed:
-        why = ", ".join(f"{each.code} ({each.count} of {each.of})" for each in found)
+        why = ", ".join(_SAID.get(each.code) or f"{each.code} ({each.count} of {each.of})" for each in found)
         raise ConflictError(
             "needs_confirmation",
             f"{why}: look at the preview again; to publish it all the same, repeat how many entries go: "

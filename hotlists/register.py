@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hotlists.deskstore import unknown
 from hotlists.entry import Handling, Hotlist
 from hotlists.ledger import Ledger, now_ns, redis_needed
 from hotlists.notes import Notes
@@ -81,6 +82,9 @@ class Register:
         self._check_knows(actor, hotlist)
         async with redis_needed():
             there = {each.name: each for each, _ in await self._store.lists()}.get(hotlist.name)
+            if there is None and not actor.covert and await self._store.exists(hotlist.name):
+                # Its metadata cannot be read. It may be covert: made anew as an open one, all would know of it.
+                there = unknown(hotlist.name)
         if there is not None:
             if there == hotlist and actor.may_see(there):
                 return await self._now(actor, hotlist.name), False
@@ -164,13 +168,13 @@ class Register:
         stale = []
         for hotlist, live in visible:
             versions = [] if live is None else await self._store.history(hotlist.name)
-            since_ms = _fresh_ms(_info(versions, live))
-            if hotlist.max_age_s is not None and _is_stale(hotlist, since_ms):
+            fresh_ms = _fresh_ms(_info(versions, live))
+            if hotlist.max_age_s is not None and _is_stale(hotlist, fresh_ms):
                 stale.append(
                     StaleShape(
                         name=hotlist.name,
                         title=hotlist.title,
-                        published_ms=since_ms,
+                        fresh_ms=fresh_ms,
                         max_age_s=hotlist.max_age_s,
                     )
                 )
@@ -221,6 +225,7 @@ class Register:
             staged = await self._staged(actor, hotlist, versions)
         info = _info(versions, live)
         published_ms = None if info is None or not info.when_ns else info.when_ns // 1_000_000
+        fresh_ms = _fresh_ms(info)
         own = msgspec.to_builtins(hotlist)
         own["applies_to"] = AppliesToShape.model_validate(own["applies_to"])
         return ListShape(
@@ -229,7 +234,8 @@ class Register:
             rows=None if live is None else self._notes.visible(counts.get(live), actor.knows_covert(hotlist)),
             published_ms=published_ms,
             published_by="" if info is None else info.published_by,
-            stale=_is_stale(hotlist, _fresh_ms(info)),
+            fresh_ms=fresh_ms,
+            stale=_is_stale(hotlist, fresh_ms),
             staged=len(staged),
         )
 
@@ -255,7 +261,7 @@ def _info(versions: list[VersionInfo], number: int | None) -> VersionInfo | None
 
 
 def _fresh_ms(info: VersionInfo | None) -> int | None:
-    """Say since when what is live is fresh."""
+    """Say when the owner's list came last; None where it never did, or nothing is live."""
     return None if info is None else info.fresh_ns // 1_000_000 or None
 
 

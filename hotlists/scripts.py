@@ -142,8 +142,8 @@ if full < 0 or redis.call('zscore', prefix .. 'staged', number) == false then re
 if redis.call('llen', prefix .. 'v' .. number) ~= full then return {{'missing', live}} end
 if redis.call('llen', prefix .. 'd' .. number) ~= delta then return {{'missing', live}} end
 if full == 0 then
-    -- An edit means the same whatever it is laid over.
-    if not whole(prefix, live) then return {{'missing', live}} end
+    -- An edit means the same whatever it is laid over. A single entry helps whoever holds what is damaged here.
+    if redis.call('hget', info, 'single') ~= '1' and not whole(prefix, live) then return {{'missing', live}} end
 elseif delta > 0 and redis.call('hget', info, 'based_on') ~= live then
     -- What a replacement changes was worked out against another version than it now follows.
     redis.call('unlink', prefix .. 'd' .. number)

@@ -191,7 +191,10 @@ class ListShape(BaseModel):
     rows: int | None = Field(description="Entries that are live; null where it is not known.")
     published_ms: int | None = Field(description="When the live version was published.")
     published_by: str
-    stale: bool = Field(description="Last published longer ago than `max_age_s`, or never.")
+    fresh_ms: int | None = Field(
+        description="When the owner's list came last, which a single entry does not change; null: never."
+    )
+    stale: bool = Field(description="`fresh_ms` is longer ago than `max_age_s`, or never was.")
     staged: int = Field(description="Versions that wait to be published.")
 
 
@@ -245,7 +248,7 @@ class EntryShape(BaseModel):
 class GuardShape(BaseModel):
     """Why a version needs a second confirmation."""
 
-    code: Literal["empty", "removes", "rejected", "cut_off"]
+    code: Literal["empty", "removes", "rejected", "cut_off", "unread"]
     count: int
     of: int
     limit: float
@@ -278,6 +281,9 @@ class Preview(BaseModel):
     rows: int = Field(description="Entries of the version; of a delta those that it adds.")
     removals: int = Field(description="Entries that a delta names to be removed.")
     based_on: int = Field(description="The live version that it was compared with; 0: none.")
+    unread: bool = Field(
+        False, description="The live version is damaged: it was compared with nothing, and what goes is not known."
+    )
     live_rows: int
     added: int
     changed: int
@@ -311,6 +317,11 @@ class Changed(BaseModel):
     plate: str = Field(description="As it is matched.")
     country: str
     valid_until_ms: int | None
+    unread: bool = Field(
+        False,
+        description="What is live of the list is damaged: only workers that held it have the change. What was "
+        "added belongs on another list too.",
+    )
 
 
 class Found(BaseModel):
@@ -328,20 +339,35 @@ class Found(BaseModel):
     since_ms: int | None
 
 
+class ListNamed(BaseModel):
+    """Which list is meant."""
+
+    name: str
+    title: str
+
+    @property
+    def shown(self) -> str:
+        """What people call it."""
+        return self.title or self.name
+
+
 class FoundAll(BaseModel):
     """Where a plate is listed, as far as the asker may know."""
 
     plate: str
     found: list[Found]
     more: bool = Field(False, description="Of a part of a plate: more entries fit than are given.")
+    unread: list[ListNamed] = Field(
+        [], description="Lists that are damaged: whether the plate is on them is not known."
+    )
 
 
 class StaleShape(BaseModel):
-    """A list that was not published for longer than it may be."""
+    """A list of which the owner's list has not come for longer than it may be."""
 
     name: str
     title: str
-    published_ms: int | None
+    fresh_ms: int | None = Field(description="When the owner's list came last; null: never.")
     max_age_s: int
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import BinaryIO, Final
 
-from hotlists import previews
+from hotlists import damage, previews
 from hotlists.columns import Columns
 from hotlists.compare import joined, only, without
 from hotlists.entry import Handling, Hotlist
@@ -53,6 +53,8 @@ class Staging:
             The file cannot be read, or no row of it can be used.
         ForbiddenError
             It has covert rows for an open list, and the actor does not know of that list's covert entries.
+        ConflictError
+            What is live is damaged: only a full upload by who knows of covert entries mends that.
         """
         self._ledger.need(actor, Right.LOAD)
         hotlist = await self._ledger.used(actor, name)
@@ -82,12 +84,14 @@ class Staging:
         ------
         NotFoundError
             It is not staged, or no longer.
+        ConflictError
+            What was uploaded is no longer whole; or as `upload`.
         """
         self._ledger.need(actor, Right.LOAD, Right.PUBLISH)
         hotlist = await self._ledger.used(actor, name)
         kept = await self._preview(actor, hotlist, number)
         async with self._ledger.noted(actor, "hotlist.refresh", hotlist, why, f"v{number}"):
-            added, removals = await self._store.upload_of(name, number)
+            added, removals = await self._upload_of(kept)
             parsed = previews.parsed_again(kept, added, removals, whole=actor.knows_covert(hotlist))
             again = await self._stage(actor, hotlist, parsed, kept.kind, by=kept.by, why=kept.why)
             await self._store.discard(name, number)
@@ -100,7 +104,10 @@ class Staging:
         name, knows = hotlist.name, actor.knows_covert(hotlist)
         while True:
             live = await self._ledger.live(name) or 0
-            columns = await self._store.read(name, live) if live else NO_COLUMNS
+            found = await self._read(name, live)
+            if found is None:
+                _check_mends(name, knows, kind)
+            columns = NO_COLUMNS if found is None else found
             hidden = NO_COLUMNS if knows else await asyncio.to_thread(_covert, columns)
             added, removals = await asyncio.to_thread(_carry_over, parsed, hidden, kind)
             staged = await self._save(name, added, removals, kind=kind, by=by, why=why)
@@ -109,6 +116,7 @@ class Staging:
             await self._store.discard(name, staged.number)
         seen = columns if knows else await asyncio.to_thread(without, columns, hidden)
         preview = await asyncio.to_thread(previews.make, hotlist.name, staged, parsed, seen, by=by, why=why)
+        preview.unread = found is None
         # On an open list; on a covert one whoever sees it may know all of it.
         preview.covert = knows and hotlist.handling is not Handling.COVERT and _has_covert(columns, parsed)
         covert = await asyncio.to_thread(_count_covert, columns, parsed, kind, hidden)
@@ -117,6 +125,26 @@ class Staging:
         await self._notes.keep(preview, STAGED_EXPIRY_S)
         await self._lookback.ask(name, staged.number)
         return await self._shown(hotlist, preview)
+
+    async def _read(self, name: str, live: int) -> Columns | None:
+        """Return what is live; None where it is damaged."""
+        while live:
+            try:
+                return await self._store.read(name, live)
+            except HotlistError:
+                before, live = live, await self._ledger.live(name) or 0
+                # Another version is live: the one that was may have been removed meanwhile.
+                if live == before:
+                    return None
+        return NO_COLUMNS
+
+    async def _upload_of(self, kept: Kept) -> tuple[Columns, Columns]:
+        try:
+            return await self._store.upload_of(kept.name, kept.number)
+        except HotlistError as error:
+            if kept.kind == "delta":
+                raise damage.no_delta(kept.name) from error
+            raise ConflictError("not_published", str(error)) from error
 
     async def _save(
         self, name: str, added: Columns, removals: Columns, *, kind: Kind, by: str, why: str
@@ -242,12 +270,14 @@ class Staging:
         Raises
         ------
         ConflictError
-            It is not kept, or another version went live meanwhile.
+            It is not kept or damaged, or another version went live meanwhile.
         """
         self._ledger.need(actor, Right.PUBLISH)
         hotlist = await self._ledger.used(actor, name)
         async with self._ledger.noted(actor, "hotlist.rollback", hotlist, why, f"v{number}"):
             try:
+                # Workers would go on with what they hold, and whoever rolled back would not know.
+                await self._store.read(name, number)
                 version = await self._store.roll_back(
                     name, number, expected_live=expected_live, by=actor.name, why=why
                 )
@@ -274,6 +304,14 @@ def _check_rows(actor: Actor, hotlist: Hotlist, parsed: ParsedFile) -> None:
             f"{covert} rows are covert: on an open list only who is named on it, or holds the covert role, "
             "loads those",
         )
+
+
+def _check_mends(name: str, knows: bool, kind: Kind) -> None:
+    """Refuse an upload to a list of which what is live is damaged, unless it replaces all of it knowingly."""
+    if kind == "delta":
+        raise damage.no_delta(name)
+    if not knows:
+        raise damage.no_replacement(name)
 
 
 def _covert(columns: Columns) -> Columns:

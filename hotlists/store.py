@@ -92,23 +92,31 @@ class HotlistStore:
         Raises
         ------
         HotlistError
-            There is no such list.
+            There is no such list, or its metadata cannot be read.
         """
         raw = await self._redis.hget(scripts.META, name)
         if raw is None:
             raise HotlistError(f"there is no list {name!r}; make it first")
-        return msgspec.json.decode(raw, type=Hotlist)
+        hotlist = _hotlist(raw)
+        if hotlist is None:
+            raise HotlistError(f"the metadata of list {name!r} cannot be read; describe it again")
+        return hotlist
 
     async def lists(self) -> list[tuple[Hotlist, int | None]]:
-        """Return every list with the number of its live version (None: nothing published), by name."""
+        """Return every list with the number of its live version (None: nothing published), by name.
+
+        One whose metadata cannot be read is left out: whether it is covert is not known.
+        """
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(scripts.META)
             pipe.hgetall(scripts.LIVE)
             metadata, live = await pipe.execute()
-        return [
-            (msgspec.json.decode(raw, type=Hotlist), int(live[name]) if name in live else None)
-            for name, raw in sorted(metadata.items())
-        ]
+        found = [(_hotlist(raw), live.get(name)) for name, raw in sorted(metadata.items())]
+        return [(each, None if number is None else int(number)) for each, number in found if each is not None]
+
+    async def exists(self, name: str) -> bool:
+        """Tell whether there is a list of that name, be its metadata readable or not."""
+        return bool(await self._redis.hexists(scripts.META, name))
 
     # --- what is published ---------------------------------------------------------------------------------
 

@@ -198,6 +198,7 @@ def add(
     body = {"plate": _plate(plate), "country": country, "why": why, **_fields(values, None)}
     changed = _ask(context, "POST", f"/{name}/entries", json=body)
     _say(word("entry.added").format(name=name, plate=changed["plate"], until=_moment(changed["valid_until_ms"])))
+    _say_damaged(name, changed)
 
 
 @app.command()
@@ -206,6 +207,7 @@ def remove(context: typer.Context, name: Name, plate: Plate, why: Why, country: 
     body = {"plate": _plate(plate), "country": country, "why": why}
     changed = _ask(context, "POST", f"/{name}/entries/remove", json=body)
     _say(word("entry.removed").format(name=name, plate=changed["plate"]))
+    _say_damaged(name, changed)
 
 
 @app.command()
@@ -221,7 +223,9 @@ def find(context: typer.Context, plate: Plate, why: Why, as_json: AsJson = False
             f"{each['list']:<24} {each['priority']:<9} {each['owner']}  {entry['country']:<2} {entry['reason']}  "
             f"{word('until')} {_moment(entry['valid_until_ms'])}"
         )
-    if not found["found"]:
+    if found["unread"]:
+        _say(word("unread").format(lists=", ".join(each["name"] for each in found["unread"])))
+    elif not found["found"]:
         _say(word("nowhere").format(plate=found["plate"]))
 
 
@@ -308,6 +312,12 @@ def _show_preview(found: dict[str, Any]) -> None:
     for each in found["guards"]:
         _say(word("guard").format(what=word(f"guard.{each['code']}"), count=each["count"], of=each["of"]))
     _say(word("staged").format(name=found["name"], number=found["number"]))
+
+
+def _say_damaged(name: str, changed: dict[str, Any]) -> None:
+    """Say of a single entry that its list is damaged, where it is."""
+    if changed["unread"]:
+        _say(word("damaged").format(name=name))
 
 
 def _fields(values: list[str] | None, file: Path | None) -> dict[str, Any]:

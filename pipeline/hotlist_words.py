@@ -39,6 +39,18 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "guard.empty": ("de lijst wordt leeg", "the list becomes empty"),
     "guard.rejected": ("veel geweigerde rijen", "many rows rejected"),
     "guard.cut_off": ("het bestand is afgekapt", "the file is cut off"),
+    "guard.unread": (
+        "wat live is, is beschadigd; wat verdwijnt, is niet te tellen",
+        "what is live is damaged; what goes cannot be counted",
+    ),
+    "unread": (
+        "LET OP: niet gezocht op {lists}: beschadigd; ga terug naar een vorige versie, of laad ze volledig op",
+        "MIND: not looked for on {lists}: damaged; roll back to an earlier version, or upload the list whole",
+    ),
+    "damaged": (
+        "LET OP: {name} is beschadigd: alleen workers die de lijst hadden, hebben dit; zet een plaat ook elders",
+        "MIND: {name} is damaged: only workers that held the list have this; put a plate on another list too",
+    ),
     "state.archived": ("gearchiveerd", "archived"),
     "state.stale": ("verouderd", "stale"),
     "state.live": ("actief", "live"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.asyncio as aioredis
 from typer.testing import CliRunner, Result
 
 from console.app import run
@@ -93,6 +94,25 @@ async def test_an_urgent_entry_is_one_command(lik: Lik) -> None:
     assert gone.stdout == "gestolen: 9ZZZ999 is off the list\n"
     assert (await lik("find", "9ZZZ999", "--why", "x")).stdout == "9ZZZ999: on no list\n"
     assert json.loads((await lik("find", "9ZZZ999", "--why", "x", "--json")).stdout)["found"] == []
+
+
+async def test_a_list_that_is_damaged_is_told_apart_and_mended(lik: Lik, settings: Settings) -> None:
+    await made(lik)
+    await lik("upload", "gestolen", "-", "--why", "x", stdin="plate\n1ABC123\n")
+    async with aioredis.from_url(settings.redis_url) as client:
+        await client.lset("lik:hotlist:gestolen:v1", 0, b"PK")
+    assert (await lik("publish", "gestolen", "1", "--why", "x")).exit_code == 0
+    found = await lik("find", "1ABC123", "--why", "controle")
+    assert (found.exit_code, "MIND: not looked for on gestolen: damaged" in found.stdout) == (0, True), (
+        found.output
+    )
+    added = await lik("add", "gestolen", "9ZZZ999", "--why", "ontvoering")
+    assert (added.exit_code, "MIND: gestolen is damaged" in added.stdout) == (0, True), added.output
+    told = await lik("upload", "gestolen", "-", "--why", "x", "--publish", stdin="plate\n1ABC123\n9ZZZ999\n")
+    assert (told.exit_code, "MIND: what is live is damaged" in told.stdout) == (CONFIRM, True), told.output
+    done = await lik("publish", "gestolen", "3", "--why", "hersteld", "--confirm-removed", "0")
+    assert done.exit_code == 0, done.output
+    assert "MIND" not in (await lik("find", "9ZZZ999", "--why", "controle")).stdout
 
 
 async def test_metadata_is_made_and_changed_by_field(lik: Lik, tmp_path: Path) -> None:

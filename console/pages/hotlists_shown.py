@@ -23,7 +23,7 @@ _DAY_S: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """How old what is live is, against how old it may become."""
+    """How long ago the owner's list came last, against how long ago it may be."""
 
     text: str
     most: str
@@ -46,8 +46,8 @@ def span(seconds: int, language: str) -> str:
 
 
 def age(shape: ListShape, language: str) -> Age:
-    """Say how old what is live of a list is."""
-    old_s = None if shape.published_ms is None else max(0, now_ms() - shape.published_ms) // 1000
+    """Say how old a list is, as `ListShape.stale` counts it: a single entry does not make it younger."""
+    old_s = None if shape.fresh_ms is None else max(0, now_ms() - shape.fresh_ms) // 1000
     most_s = shape.max_age_s
     return Age(
         text("hotlists.never", language) if old_s is None else span(old_s, language),

@@ -98,19 +98,18 @@ async def find(request: Request, user: Visitor) -> Response:
         return _unfit(request, error)
     except DeskError as error:
         return _refused(request, error, "find")
-    return JSONResponse(
-        [
-            {
-                "list": each.list,
-                "title": each.title or each.list,
-                "reason": each.entry.reason,
-                "until_ms": each.entry.valid_until_ms,
-                "given": each.entry.plate,
-                **_plate(each.entry.plate, each.entry.country),
-            }
-            for each in found.found
-        ]
-    )
+    rows = [
+        {
+            "list": each.list,
+            "title": each.title or each.list,
+            "reason": each.entry.reason,
+            "until_ms": each.entry.valid_until_ms,
+            "given": each.entry.plate,
+            **_plate(each.entry.plate, each.entry.country),
+        }
+        for each in found.found
+    ]
+    return JSONResponse({"rows": rows, "unread": [each.shown for each in found.unread]})
 
 
 @routes.post("/urgent/remove")

@@ -96,10 +96,11 @@ def sentence(error: DeskError, language: str) -> str:
         return f"{name}: {translated(reason, language)}"
     if error.code == "file":
         return translated(error.detail, language)
-    key = f"hotlists.code.{error.code}"
+    unread = any(each["code"] == "unread" for each in error.more.get("guards", ()))
+    key = f"hotlists.code.{error.code}{'_unread' if unread else ''}"
     if key not in MESSAGES[language]:
         return error.detail
-    values = {"live": error.more.get("live"), "removed": error.more.get("removed")}
+    values = {each: error.more.get(each) for each in ("live", "removed", "other")}
     return text(key, language).format(**values)
 
 

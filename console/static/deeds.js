@@ -1,9 +1,10 @@
 // What an operator does to an alert, and what is asked before it is done. Each gives the alert as it then is, or null
 // where nothing was done; why is said in plain words.
 
+import { ask, fillCompared } from "./ask.js";
+import { askTrue } from "./misread.js";
 import { fillSure } from "./rows.js";
 import { toast } from "./tell.js";
-import { fillPicture, fillPlate } from "./vehicle.js";
 import { desk, word } from "./words.js";
 
 const csrf = document.querySelector("meta[name=csrf]").content;
@@ -19,21 +20,35 @@ export async function judge(alert, verdict, note) {
     const other = alert.claim !== null && alert.claim.by !== desk.user;
     if (other && !await askTakeOver(alert.claim.by)) return null;
     if (verdict === "confirmed" && alert.verify && !await askConfirm(alert)) return null;
-    return await send(alert, verdict, note, other);
+    if (verdict === "misread") return await tell(alert, note, other);
+    return await send(alert, { verdict, note }, other);
   } finally {
     deciding = false;
   }
 }
 
-async function send(alert, verdict, note, takeOver) {
+// What is on the plate is asked again, with what was wrong with it, until it is taken or given up.
+async function tell(alert, note, takeOver) {
+  let given;
+  for (;;) {
+    const text = await askTrue(alert, given);
+    if (text === null) return null;
+    const judged = await send(alert, { verdict: "misread", note, true_plate: text }, takeOver);
+    if (judged?.wrong === undefined) return judged;
+    given = { text, wrong: judged.wrong };
+  }
+}
+
+async function send(alert, said, takeOver) {
   const seen = alert.acknowledgement?.number ?? 0;
-  const answer = await post(alert, "acknowledgement", { verdict, note, seen, plate: alert.plate, take_over: takeOver });
+  const answer = await post(alert, "acknowledgement", { ...said, seen, plate: alert.plate, take_over: takeOver });
   if (answer === null) return null;
   if (answer.ok) return answer.json();
+  if (answer.status === 422) return { wrong: (await answer.json()).detail };
   if (answer.status !== 409) return refused(answer);
   const { claimed_by: by } = await answer.json();
   if (by === undefined) return toast(word("confirm.changed")), null;
-  return await askTakeOver(by) ? send(alert, verdict, note, true) : null;
+  return await askTakeOver(by) ? send(alert, said, true) : null;
 }
 
 export async function claim(alert) {
@@ -74,11 +89,7 @@ function refused(answer) {
 }
 
 function askConfirm(alert) {
-  fillPicture(confirmBox.querySelector(".patch"), alert, "patch");
-  confirmBox.querySelector(".vehicle").hidden = !alert.has_picture;
-  fillPicture(confirmBox.querySelector(".vehicle"), alert, "picture");
-  fillPlate(confirmBox.querySelector(".plate.read"), alert.read, alert.read_country);
-  fillPlate(confirmBox.querySelector(".plate.listed"), alert.listed, alert.listed_country);
+  fillCompared(confirmBox, alert);
   fillSure(confirmBox.querySelector(".sure"), alert);
   return ask(confirmBox);
 }
@@ -86,12 +97,4 @@ function askConfirm(alert) {
 function askTakeOver(name) {
   takeOverBox.querySelector("h2").textContent = word("confirm.claimed", { name });
   return ask(takeOverBox);
-}
-
-function ask(box) {
-  box.returnValue = "no";
-  box.showModal();
-  return new Promise((decided) => {
-    box.addEventListener("close", () => decided(box.returnValue === "yes"), { once: true });
-  });
 }

@@ -1,6 +1,6 @@
 // The details beside the list: everything about one alert, where a note is written and the map is drawn.
 
-import { fillClaim, fillVerdict, set } from "./rows.js";
+import { fillClaim, fillVerdict, set, trueText } from "./rows.js";
 import { fillPicture, fillPlate } from "./vehicle.js";
 import { desk, momentText, numberText, percentText, timeText, word } from "./words.js";
 
@@ -109,7 +109,7 @@ function facts(selector) {
 
 function fillFirst(add, alert) {
   const given = alert.acknowledgement;
-  add("details.verdict", [given && `${given.word} ${word("alert.by")} ${given.by}, ${momentText(given.at_ms)}`, given?.note]);
+  add("details.verdict", given === null ? [] : [judged(given), trueText(given), given.note]);
   add("details.later", [alert.later_read], "later");
   add("details.responses", [
     ...alert.responses.map((each) => [`${each.word}: ${each.by}, ${momentText(each.at_ms)}`, each.note].filter(Boolean).join(" · ")),
@@ -123,6 +123,8 @@ function fillFirst(add, alert) {
   add("details.kind", [alert.sure, `${alert.kind_word}, ${word("details.posterior")} ${percentText(alert.posterior)}`]);
 }
 
+const judged = (given) => `${given.word} ${word("alert.by")} ${given.by}, ${momentText(given.at_ms)}`;
+
 function told(each) {
   const again = each.state === "pending" && each.attempts > 0 && each.next_ms !== null;
   return [
@@ -135,6 +137,7 @@ function told(each) {
 }
 
 function fillMore(add, alert) {
+  add("details.earlier", alert.earlier.map((each) => [judged(each), trueText(each), each.note].filter(Boolean).join(" · ")));
   add("details.confidence", [alert.confidence === null ? "" : percentText(alert.confidence)]);
   add("details.sightings", alert.all_sightings.map(
     (each) => `${momentText(each.captured_ms)} · ${[each.camera, each.municipality].filter(Boolean).join(", ")}`));

@@ -8,7 +8,7 @@ const done = document.getElementById("urgent-done"), found = document.getElement
 const words = JSON.parse(document.getElementById("urgent-words").textContent);
 const word = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 const field = (name) => ask.elements[name];
-let deed = "add", lists = [], rows = [], sending = false;
+let deed = "add", lists = [], rows = [], unread = [], sending = false;
 
 const brussels = (options) => new Intl.DateTimeFormat(options.language ?? document.documentElement.lang, { timeZone: "Europe/Brussels", ...options.parts });
 const momentText = (ms) => brussels({ parts: { dateStyle: "short", timeStyle: "short" } }).format(ms);
@@ -132,15 +132,16 @@ async function askWhich(why) {
   if (sending) return;
   sending = true;
   try {
-    rows = await post("/urgent/find", { list: "", entry: { plate: tidy(), why } });
+    ({ rows, unread } = await post("/urgent/find", { list: "", entry: { plate: tidy(), why } }));
   } catch (error) {
     return refuse(ask, error.message), field("plate").focus();
   } finally {
     sending = false;
   }
-  if (rows.length === 0) return refuse(ask, word("urgent.nowhere")), field("plate").focus();
+  const damaged = unread.join(", ");
+  if (rows.length === 0) return refuse(ask, unread.length ? word("urgent.nowhere_read", { lists: damaged }) : word("urgent.nowhere")), field("plate").focus();
   plate(sure.querySelector(".plate"), [[tidy()]], "");
-  facts([]);
+  facts(unread.length ? [[word("urgent.unread"), damaged]] : []);
   found.replaceChildren(...rows.map(option));
   sure.querySelector("[type=submit]").textContent = word("urgent.remove_go");
   step(sure);
@@ -197,6 +198,7 @@ function finish(changed, title, began) {
   const until = changed.valid_until_ms === null ? word("urgent.no_end") : `${word("urgent.to")} ${momentText(changed.valid_until_ms)}`;
   done.querySelector(".done-well").textContent =
     deed === "add" ? word("urgent.added", { list: title, until }) : word("urgent.removed", { list: title });
+  if (changed.unread) refuse(done, word(deed === "add" ? "urgent.added_damaged" : "urgent.removed_damaged"));
   done.querySelector("[data-close]").focus();
   // A page that shows lists shows them as they were: closing reloads it.
   box.dataset.changed = "true";

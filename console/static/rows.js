@@ -92,6 +92,8 @@ function fillResponses(element, alert) {
   element.textContent = last === undefined ? alert.trouble : `${last.word}: ${last.by}`;
 }
 
+export const trueText = (given) => (given.true_plate === "" ? "" : word("alert.true_plate", { plate: given.true_plate }));
+
 export function fillVerdict(root, given) {
   const line = root.querySelector(".given");
   if (line !== null) {
@@ -99,8 +101,8 @@ export function fillVerdict(root, given) {
     if (given !== null) {
       const what = document.createElement("strong");
       what.textContent = given.word;
-      line.replaceChildren(what, ` ${word("alert.by")} ${given.by}`);
-      line.title = [momentText(given.at_ms), given.note].filter(Boolean).join(" · ");
+      line.replaceChildren(what, [` ${word("alert.by")} ${given.by}`, given.true_plate].filter(Boolean).join(" · "));
+      line.title = [momentText(given.at_ms), trueText(given), given.note].filter(Boolean).join(" · ");
     }
   }
   for (const button of root.querySelectorAll("[data-verdict]")) {

@@ -15,9 +15,20 @@ from sqlalchemy import insert, select, update
 
 from pipeline import telemetry
 from pipeline.alerts.database import Change, Database
+from pipeline.alerts.pairs import TruePlateError, check_not_listed, true_plate
 from pipeline.alerts.reports import Reports
-from pipeline.alerts.rows import Claim, LookedAt, UnknownAlertError, Verdict, live_claim
-from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS
+from pipeline.alerts.rows import (
+    Acknowledgement,
+    Claim,
+    LookedAt,
+    Remark,
+    UnknownAlertError,
+    Verdict,
+    acknowledgement,
+    live_claim,
+    verdicts,
+)
+from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS, TRUE_PLATES
 from pipeline.alerts.viewer import Viewer, may_see
 from pipeline.model import Alert, decode
 
@@ -99,9 +110,12 @@ class Claims:
         return len(rows)
 
     async def acknowledge(
-        self, alert_id: str, verdict: Verdict, *, by: Viewer, note: str, looked_at: LookedAt, take_over: bool
+        self, alert_id: str, verdict: Verdict, *, by: Viewer, remark: Remark, looked_at: LookedAt, take_over: bool
     ) -> None:
         """Store a verdict; see `AlertStore.acknowledge`."""
+        plate = true_plate(remark.true_plate)
+        if plate and verdict is not Verdict.MISREAD:
+            raise TruePlateError("verdict")
         async with self._database.change() as change:
             row = await _state(change, alert_id, by)
             now_ns = telemetry.now_ns()
@@ -113,11 +127,15 @@ class Claims:
             alert = decode(row.payload, Alert)
             if looked_at.is_outdated(given, alert.hit.read.plate):
                 raise OutdatedError(alert_id)
+            check_not_listed(plate, alert.hit)
+            key = {"alert_id": alert_id, "number": given + 1}
             await change.connection.execute(
                 insert(ACKNOWLEDGEMENTS).values(
-                    alert_id=alert_id, number=given + 1, verdict=verdict.value, by=by.name, note=note, at_ns=now_ns
+                    **key, verdict=verdict.value, by=by.name, note=remark.note, at_ns=now_ns
                 )
             )
+            if plate:
+                await change.connection.execute(insert(TRUE_PLATES).values(**key, plate=plate))
             values = {
                 "verdict": verdict.value,
                 "verdict_at_ns": now_ns,
@@ -129,6 +147,13 @@ class Claims:
             await change.connection.execute(update(ALERTS).where(ALERTS.c.alert_id == alert_id).values(**values))
             if verdict is Verdict.CONFIRMED:
                 await self._reports.draft_stored(change.connection, alert, by=by.name)
+
+    async def history(self, alert_id: str, by: Viewer) -> list[Acknowledgement]:
+        """Return every verdict on an alert that `by` may see, oldest first; none where they may not."""
+        mine = verdicts().join(ALERTS, ALERTS.c.alert_id == ACKNOWLEDGEMENTS.c.alert_id)
+        query = mine.where(ACKNOWLEDGEMENTS.c.alert_id == alert_id, may_see(by))
+        async with self._database.read() as connection:
+            return [acknowledgement(row) for row in await connection.execute(query)]
 
 
 def _release(row: Any, verdict: Verdict, now_ns: int) -> dict[str, Any]:

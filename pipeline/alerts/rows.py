@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import ColumnElement, Select, and_, exists, select
 from sqlalchemy import func as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline import telemetry
-from pipeline.alerts.tables import ACKNOWLEDGEMENTS, ALERTS, DELIVERIES, LATER_READS, NAMED, RESPONSES
+from pipeline.alerts.tables import (
+    ACKNOWLEDGEMENTS,
+    ALERTS,
+    DELIVERIES,
+    LATER_READS,
+    NAMED,
+    RESPONSES,
+    TRUE_PLATES,
+)
 from pipeline.alerts.viewer import COVERT_ROLE, Viewer, may_see
 from pipeline.model import Alert, decode
 
@@ -48,6 +56,17 @@ class Acknowledgement:
     at_ns: int
     number: int = 1
     """How many verdicts the alert has had, this one included."""
+    true_plate: str = ""
+    """What is on the plate, normalised, where it was misread; empty where that was not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What is said beside a verdict."""
+
+    note: str = ""
+    true_plate: str = ""
+    """What is on the plate, by the eye; with `Verdict.MISREAD` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,7 @@ class LookedAt:
         return judged or (self.plate is not None and plate != self.plate)
 
 
+NO_REMARK: Final = Remark()
 ANYTHING: Final = LookedAt()
 """Judge whatever there is."""
 
@@ -192,7 +212,7 @@ async def fill(connection: AsyncConnection, found: Sequence[Any]) -> list[AlertR
     # second most have neither, and cost no query for them.
     released = [row.alert_id for row in found if row.released_at_ns is not None]
     judged = [row.alert_id for row in found if row.verdict is not None]
-    verdicts, later = await _verdicts(connection, judged), await _later(connection, judged)
+    given, later = await _verdicts(connection, judged), await _later(connection, judged)
     responses = await _responses(connection, released)
     failed = await _failed(connection, released)
     now_ns = telemetry.now_ns()
@@ -201,7 +221,7 @@ async def fill(connection: AsyncConnection, found: Sequence[Any]) -> list[AlertR
         AlertRow(
             seq=row.number,
             alert=alert,
-            acknowledgement=verdicts.get(row.alert_id),
+            acknowledgement=given.get(row.alert_id),
             claim=live_claim(row.claimed_by, row.claimed_until_ns, now_ns),
             responses=tuple(responses.get(row.alert_id, ())),
             released_at_ns=row.released_at_ns,
@@ -224,11 +244,20 @@ def live_claim(by: str | None, until_ns: int | None, now_ns: int) -> Claim | Non
 async def _verdicts(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Acknowledgement]:
     if not ids:
         return {}
-    query = select(ACKNOWLEDGEMENTS).where(ACKNOWLEDGEMENTS.c.alert_id.in_(ids)).order_by(ACKNOWLEDGEMENTS.c.id)
-    return {
-        row.alert_id: Acknowledgement(Verdict(row.verdict), row.by, row.note, row.at_ns, row.number)
-        for row in await connection.execute(query)
-    }
+    query = verdicts().where(ACKNOWLEDGEMENTS.c.alert_id.in_(ids))
+    return {row.alert_id: acknowledgement(row) for row in await connection.execute(query)}
+
+
+def verdicts() -> Select[Any]:
+    """Select what `acknowledgement` needs of every verdict, in the order in which they were given."""
+    given = ACKNOWLEDGEMENTS
+    told = and_(TRUE_PLATES.c.alert_id == given.c.alert_id, TRUE_PLATES.c.number == given.c.number)
+    return select(given, TRUE_PLATES.c.plate).outerjoin(TRUE_PLATES, told).order_by(given.c.id)
+
+
+def acknowledgement(row: Any) -> Acknowledgement:
+    """Make a verdict of a row that `verdicts` selects."""
+    return Acknowledgement(Verdict(row.verdict), row.by, row.note, row.at_ns, row.number, row.plate or "")
 
 
 async def _later(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, LaterRead]:

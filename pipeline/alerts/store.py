@@ -10,6 +10,7 @@ with the role ``covert`` or one whom its list names, and is as absent as one tha
 | --- | --- |
 | `AlertStore.changes` | every change in one look, for the live pages |
 | `AlertStore.claims` | who is handling which alert |
+| `AlertStore.pairs` | what was read, and what is on the plate by the eye |
 | `AlertStore.better_reads` | the same vehicle, read from more frames |
 | `AlertStore.units` | what units see and answer, and their sectors |
 | `AlertStore.search` | looking for alerts, filters and pages |
@@ -44,13 +45,16 @@ from pipeline.alerts.database import Database
 from pipeline.alerts.deliveries import Deliveries
 from pipeline.alerts.figures import Figures
 from pipeline.alerts.outbox import Outbox
+from pipeline.alerts.pairs import Pairs
 from pipeline.alerts.reports import Reports, add_draft
 from pipeline.alerts.retention import Retention
 from pipeline.alerts.rows import (
     ANYTHING,
     COVERT_SCALE,
+    NO_REMARK,
     AlertRow,
     LookedAt,
+    Remark,
     UnknownAlertError,
     Verdict,
     changes_scale,
@@ -91,6 +95,7 @@ class AlertStore:
         self.trail = Trail(self.database)
         self.better_reads = BetterReads(self.database, self.trail, self.reports)
         self.cameras = CameraBook(self.database, self.trail)
+        self.pairs = Pairs(self.database, self.trail)
         self.retention = Retention(self.database, self.trail)
         self.search = Search(self.database, self.trail)
         self.units = Units(self.database)
@@ -290,7 +295,7 @@ class AlertStore:
         verdict: Verdict,
         *,
         by: Viewer,
-        note: str = "",
+        remark: Remark = NO_REMARK,
         looked_at: LookedAt = ANYTHING,
         take_over: bool = False,
     ) -> AlertRow:
@@ -313,9 +318,11 @@ class AlertStore:
             Somebody else is handling the alert.
         OutdatedError
             There has been another verdict since, or another read of the vehicle.
+        TruePlateError
+            The remark's true plate is none, or is what is looked for: that is no misread.
         """
         await self.claims.acknowledge(
-            alert_id, verdict, by=by, note=note, looked_at=looked_at, take_over=take_over
+            alert_id, verdict, by=by, remark=remark, looked_at=looked_at, take_over=take_over
         )
         return await self.get(alert_id, by)
 

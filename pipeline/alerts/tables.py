@@ -130,6 +130,15 @@ ACKNOWLEDGEMENTS: Final = Table(
 )
 """Every verdict that was given; the latest of an alert counts. ``number`` counts an alert's verdicts from 1."""
 
+TRUE_PLATES: Final = Table(
+    "true_plates",
+    METADATA,
+    _of_alert(primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("plate", String(16), nullable=False),
+)
+"""What an operator read on the plate, normalised, by the number of the verdict that says it was misread."""
+
 LATER_READS: Final = Table(
     "later_reads",
     METADATA,

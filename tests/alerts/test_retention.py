@@ -11,7 +11,7 @@ from pipeline import telemetry, topics
 from pipeline.alerts import retention, rir
 from pipeline.alerts.deliveries import Round
 from pipeline.alerts.retention import DAY_NS, periods_days
-from pipeline.alerts.rows import UnknownAlertError, Verdict
+from pipeline.alerts.rows import Remark, UnknownAlertError, Verdict
 from pipeline.alerts.store import AlertStore
 from pipeline.alerts.tables import (
     ACKNOWLEDGEMENTS,
@@ -24,6 +24,7 @@ from pipeline.alerts.tables import (
     RIR_REPORTS,
     RIR_VERSIONS,
     SIGHTINGS,
+    TRUE_PLATES,
 )
 from pipeline.model import Alert
 from pipeline.settings import Settings
@@ -73,11 +74,13 @@ async def test_nothing_is_left_of_an_alert_that_went(store: AlertStore) -> None:
     open_one = _alert("2XYZ789", 101)
     await store.record(old, rir.draft(old))
     await store.record(open_one)
+    await store.acknowledge(open_one.alert_id, Verdict.MISREAD, by=OPERATOR, remark=Remark(true_plate="2XYZ788"))
     await store.acknowledge(open_one.alert_id, Verdict.CONFIRMED, by=OPERATOR)
+    assert await _count(store, TRUE_PLATES) == 1
     await store.deliveries.open_round(Round(open_one, 1, 0), ["Ploeg"], escalate_at_ns=None)
     assert await _count(store, DELIVERIES) == 1
     await store.retention.enforce(SETTINGS)
-    for table in (SIGHTINGS, ACKNOWLEDGEMENTS, NAMED, PICTURES, DELIVERIES):
+    for table in (SIGHTINGS, ACKNOWLEDGEMENTS, TRUE_PLATES, NAMED, PICTURES, DELIVERIES):
         assert await _count(store, table) == 0
     assert await store.count() == 0
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from hotlists.entry import Handling
-from pipeline.alerts.rows import COVERT_SCALE
+from pipeline.alerts.rows import COVERT_SCALE, Remark
 from pipeline.alerts.store import AlertStore, UnknownAlertError, Verdict, Viewer
 from pipeline.alerts.tables import SCHEMA
 from pipeline.errors import ConfigurationError
@@ -82,7 +82,7 @@ async def test_a_verdict_is_a_change_and_the_latest_counts(store: AlertStore) ->
     alert = make_alert()
     seq = await store.record(alert)
     await store.acknowledge(alert.alert_id, Verdict.CONFIRMED, by=OPERATOR)
-    row = await store.acknowledge(alert.alert_id, Verdict.MISREAD, by=NAMED, note="8 is B")
+    row = await store.acknowledge(alert.alert_id, Verdict.MISREAD, by=NAMED, remark=Remark("8 is B"))
     assert row.seq == seq + 2
     assert row.acknowledgement is not None
     assert (row.acknowledgement.verdict, row.acknowledgement.by) == (Verdict.MISREAD, "cas")

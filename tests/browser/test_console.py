@@ -88,6 +88,7 @@ async def test_an_alert_arrives_and_one_key_judges_it(page: Page, settings: Sett
         await page.keyboard.press("j")
         await expect(row).to_be_focused()
         await page.keyboard.press("2")
+        await page.keyboard.press("Enter")
         await expect(row.locator(".given")).to_contain_text("Misgelezen door operator")
         await expect(page).to_have_title("Meldingen · Kruispunt")
         stored = await judged(store, alert.alert_id)

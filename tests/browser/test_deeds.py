@@ -46,6 +46,8 @@ async def test_a_claim_is_seen_by_the_other_and_kept_from_them(desk: Desk) -> No
     await other.keyboard.press("2")
     await expect(other.locator("#take-over")).to_be_visible()
     await other.keyboard.press("Enter")
+    await expect(other.locator("#true-plate")).to_be_focused()
+    await other.keyboard.press("Enter")
     await expect(mine.locator("li.alert .given")).to_contain_text("Misgelezen door tweede")
     assert await verdict_of(desk, alert.alert_id) is Verdict.MISREAD
 
@@ -126,6 +128,7 @@ async def test_a_verdict_on_what_changed_meanwhile_is_asked_again(desk: Desk) ->
     await page.route("**/alerts/stream*", lambda route: route.abort())
     await desk.store.acknowledge(alert.alert_id, Verdict.NOT_CURRENT, by=Viewer("tweede", frozenset({"operator"})))
     await page.keyboard.press("2")
+    await page.keyboard.press("Enter")
     await expect(page.locator("#toast, li.alert .given >> visible=true").first).to_be_visible()
     assert await verdict_of(desk, alert.alert_id) is Verdict.NOT_CURRENT
 
@@ -160,8 +163,102 @@ async def test_units_are_told_only_after_a_look_and_their_answer_is_seen(desk: D
     await expect(card.locator(".told")).to_contain_text("alfa: Onderweg")
 
     await desk_page.keyboard.press("2")
+    await desk_page.keyboard.press("Enter")
     await expect(card.locator(".standing")).to_have_text("INGETROKKEN: niets doen")
     await expect(card.get_by_role("button", name="Onderweg")).to_be_hidden()
+
+
+async def true_plates(desk: Desk, alert_id: str) -> list[str]:
+    return [each.true_plate for each in await desk.store.claims.history(alert_id, SEES_ALL)]
+
+
+async def test_what_is_on_a_misread_plate_is_typed_over_what_was_read(desk: Desk) -> None:
+    alert = make_alert(1, read="1ABC128", listed="1ABC123", patch=picture("1ABC129"))
+    await desk.store.record(alert)
+    page = await desk.open("operator")
+    await choose_first(page)
+    await page.keyboard.press("2")
+    field, hint = page.locator("#true-plate"), page.locator("#true-hint")
+    await expect(field).to_be_focused()
+    # The key that opened it is not typed into it, and what was read is there to be typed over.
+    await expect(field).to_have_value("1-ABC-128")
+    await expect(hint).to_have_text("Juist gelezen, maar niet de gezochte plaat.")
+    await expect(page.locator("#misread .patch")).to_have_class("patch has-image")
+    await page.keyboard.type("1abc129")
+    await expect(field).to_have_value("1-ABC-129")
+    await expect(hint).to_have_text("Wordt bewaard als de juiste plaat.")
+    # Character stands under character with what was read.
+    read, typed = page.locator("#misread .plate.read > :nth-child(2)"), field
+    boxes = [await each.bounding_box() for each in (read, typed)]
+    assert all(box is not None for box in boxes)
+    assert abs(boxes[0]["x"] - boxes[1]["x"]) < 1  # type: ignore[index]
+    await page.keyboard.press("Escape")
+    assert await true_plates(desk, alert.alert_id) == []
+    # A dialog is over for the page one task after it has closed.
+    await page.evaluate("new Promise((done) => setTimeout(done))")
+    await page.keyboard.press("2")
+    await expect(field).to_have_value("1-ABC-128")
+    await page.keyboard.press("End")
+    await page.keyboard.press("Backspace")
+    await page.keyboard.type("9")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("li.alert .given")).to_have_text("Misgelezen door operator · 1-ABC-129")
+    assert await true_plates(desk, alert.alert_id) == ["1ABC129"]
+    await expect(page.locator("li.chosen")).to_be_focused()
+    other = await desk.open("tweede", "/search")
+    await other.fill("#plate", "1ABC128")
+    await other.keyboard.press("Enter")
+    await expect(other.locator("tbody tr")).to_contain_text("op de plaat: 1-ABC-129")
+
+    await page.keyboard.press("2")
+    await page.keyboard.press("Delete")
+    await expect(hint).to_have_text("Leeg: de juiste plaat blijft onbekend.")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("li.alert .given")).to_have_text("Misgelezen door operator")
+    assert await true_plates(desk, alert.alert_id) == ["1ABC129", ""]
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#details .facts.first")).not_to_contain_text("op de plaat")
+    earlier = page.locator("#details .facts.more > div").filter(has_text="Eerdere beoordelingen")
+    await expect(earlier).to_contain_text("Misgelezen door operator")
+    await expect(earlier).to_contain_text("op de plaat: 1-ABC-129")
+
+
+async def test_the_plate_that_is_looked_for_is_not_misread_away(desk: Desk) -> None:
+    alert = make_alert(1, read="1ABC128", listed="1ABC123")
+    await desk.store.record(alert)
+    page = await desk.open("operator")
+    await choose_first(page)
+    await page.keyboard.press("2")
+    field, problem = page.locator("#true-plate"), page.locator("#true-problem")
+    for typed, said in (
+        ("1ABC123", "Dat is wat gezocht wordt"),
+        ("1AB?", "Een ? of * kan hier niet"),
+        ("7", "minstens 2"),
+    ):
+        await page.keyboard.type(typed)
+        await page.keyboard.press("Enter")
+        await expect(problem).to_contain_text(said)
+        # What was typed is still there, to be put right.
+        await expect(field).to_be_focused()
+        await expect(field).to_have_attribute("aria-invalid", "true")
+    assert await verdict_of(desk, alert.alert_id) is None
+    await page.keyboard.press("Escape")
+    await expect(page.locator("li.chosen")).to_be_focused()
+    await page.keyboard.press("1")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("li.alert .given")).to_contain_text("Bevestigd door operator")
+
+
+async def test_the_same_again_tells_nothing_where_that_is_what_is_listed(desk: Desk) -> None:
+    alert = make_alert(1)
+    await desk.store.record(alert)
+    page = await desk.open("operator")
+    await choose_first(page)
+    await page.locator("li.alert [data-verdict=misread]").click()
+    await expect(page.locator("#true-hint")).to_have_text("Ongewijzigd: de juiste plaat blijft onbekend.")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("li.alert .given")).to_have_text("Misgelezen door operator")
+    assert await true_plates(desk, alert.alert_id) == [""]
 
 
 async def test_a_list_may_say_that_units_are_told_at_once(desk: Desk) -> None:

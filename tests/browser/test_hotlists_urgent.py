@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import redis.asyncio as aioredis
 from playwright.async_api import expect
 
 from hotlists.desk import Desk as HotlistDesk
@@ -11,7 +12,7 @@ from hotlists.shapes import EntryGiven
 from tests.browser.conftest import Desk
 from tests.browser.lists import CHIEF, OPS, ROWS, live, put
 from tests.browser.test_pages import settled, violations
-from tests.hotlists.desk import upload
+from tests.hotlists.desk import publish, upload
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -89,6 +90,45 @@ async def test_the_urgent_entry_is_refused_in_plain_words(desk: Desk, lists: Hot
     await expect(page.locator("#urgent-found input")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(problem).to_contain_text("schrapt alleen een diensthoofd")
+
+
+async def test_the_urgent_entry_says_where_a_list_is_damaged(
+    desk: Desk, lists: HotlistDesk, client: aioredis.Redis
+) -> None:
+    for name, named in (("stuk", ()), ("eigen", ("ops",)), ("heel", ())):
+        await put(lists, name, title=f"Lijst {name}", priority=Priority.CRITICAL, named_users=named)
+        preview = await upload(lists, "plate\n1AAA111\n", by=OPS, name=name)
+        if name != "heel":
+            await client.lset(f"lik:hotlist:{name}:v{preview.number}", 0, b"PK")
+        await publish(lists, preview, by=CHIEF)
+    page = await desk.open("ops", "/")
+    await page.keyboard.press("F2")
+    await expect(page.locator("#urgent-list option[value=stuk]")).to_have_count(1)
+    await page.fill("#urgent-plate", "1BBB222")
+    await page.fill("#urgent-why", "ontvoering")
+    await page.select_option("#urgent-list", "stuk")
+    await page.press("#urgent-why", "Enter")
+    await page.keyboard.press("Enter")
+    problem = page.locator("#urgent [role=alert]:visible")
+    await expect(problem).to_have_text("Deze lijst is beschadigd. Zet de plaat op een andere lijst: heel.")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("F2")
+    await page.keyboard.press("Enter")
+    await expect(problem).to_contain_text(
+        "Nergens gevonden, maar niet gezocht op Lijst eigen, Lijst stuk: beschadigd"
+    )
+    await page.fill("#urgent-plate", "1AAA111")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#urgent-sure .facts")).to_have_text("Niet gezochtLijst eigen, Lijst stuk")
+    await expect(page.locator("#urgent-found input")).to_have_count(1)
+    # Who may know all of a list adds to it all the same, and is told to put the plate on another one too.
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("F2")
+    await page.select_option("#urgent-list", "eigen")
+    await page.press("#urgent-why", "Enter")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#urgent-done .done-well")).to_contain_text("Live op Lijst eigen")
+    await expect(problem).to_contain_text("Zet de plaat ook op een andere lijst")
 
 
 async def test_who_may_not_has_no_key_and_no_page(desk: Desk, lists: HotlistDesk) -> None:

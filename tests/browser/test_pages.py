@@ -130,11 +130,30 @@ async def _live(page: Page) -> dict[str, list[str]]:
     await page.keyboard.press("?")
     wrong["/, help"] = await violations(page)
     await page.keyboard.press("Escape")
+    await expect(page.locator("#help")).to_be_hidden()
+    wrong |= await _misread(page)
     await page.locator(".menu summary").click()
     wrong["/, menu"] = await violations(page)
     await page.select_option("#by-category", "football")
     await settled(page)
     wrong["/, filtered"] = await violations(page)
+    return wrong
+
+
+async def _misread(page: Page) -> dict[str, list[str]]:
+    """Look at what is asked where a plate was misread; of whoever may judge."""
+    if await page.locator("#misread").count() == 0:
+        return {}
+    wrong = {}
+    await page.keyboard.press("2")
+    await expect(page.locator("#true-plate")).to_be_focused()
+    wrong["/, misread"] = await violations(page)
+    await page.keyboard.type("7")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#true-problem")).to_be_visible()
+    wrong["/, misread, refused"] = await violations(page)
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#misread")).to_be_hidden()
     return wrong
 
 

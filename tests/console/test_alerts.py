@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from console.messages import text
+from console.messages import LANGUAGES, text
 from console.present import Pieces, plate_pieces
 from hotlists.entry import Category, Handling, Priority
 from pipeline.alerts.routing import Recipient
@@ -44,6 +46,55 @@ async def test_a_verdict_is_stored_with_who_and_why(signed_in: SignIn, store: Al
     )
 
 
+async def test_what_is_on_a_misread_plate_is_kept_and_shown(signed_in: SignIn, store: AlertStore) -> None:
+    alert = make_alert(1, read="1ABC128", listed="1ABC123")
+    await store.record(alert)
+    async with signed_in("operator") as client:
+        csrf = await csrf_of(client)
+        first = await _judge(client, alert.alert_id, '{"verdict": "misread", "true_plate": "1 abc 129"}', csrf)
+        assert first.json()["acknowledgement"]["true_plate"] == "1-ABC-129"
+        # What is on it stays unknown: that is no less a verdict.
+        second = await _judge(client, alert.alert_id, '{"verdict": "misread", "true_plate": " "}', csrf)
+        assert (second.status_code, second.json()["acknowledgement"]["true_plate"]) == (200, "")
+        shown = (await client.get(f"/alerts/{alert.alert_id}")).json()
+    assert [(each["number"], each["word"], each["true_plate"]) for each in shown["earlier"]] == [
+        (1, "Misgelezen", "1-ABC-129")
+    ]
+    trail = await store.audit_lines()
+    lines = [each.why for each in trail if each.what == "alert.acknowledge"]
+    assert lines == ["misread", "misread, true plate given"]
+    # Which goes with the alert; the trail is kept for ten times as long.
+    assert not [each for each in trail if "129" in f"{each.target} {each.why}" and each.target != alert.alert_id]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "given", "code"),
+    [
+        ("misread", "1AB?128", "wild"),
+        ("misread", "1ABC128, 1ABC129", "several"),
+        ("misread", "1ЖБЦ128", "letters"),
+        ("misread", "7", "few"),
+        ("misread", "1ABC1234567", "long"),
+        ("misread", "1-ABC-123", "listed"),
+        ("confirmed", "1ABC129", "verdict"),
+    ],
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_true_plate_that_cannot_be_is_refused_in_plain_words(
+    signed_in: SignIn, store: AlertStore, verdict: str, given: str, code: str, language: str
+) -> None:
+    alert = make_alert(1, read="1ABC128", listed="1ABC123")
+    await store.record(alert)
+    async with signed_in("operator") as client:
+        client.cookies.set("language", language)
+        body = json.dumps({"verdict": verdict, "true_plate": given})
+        answer = await _judge(client, alert.alert_id, body, await csrf_of(client))
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert (answer.json()["code"], answer.json()["detail"]) == (code, text(f"misread.wrong.{code}", language))
+    assert (await store.get(alert.alert_id, SEES_ALL)).acknowledgement is None
+    assert [each.what for each in await store.audit_lines() if each.what == "alert.acknowledge"] == []
+
+
 @pytest.mark.parametrize("csrf", [None, "", "wrong", "é"])
 async def test_without_the_token_there_is_no_verdict(
     signed_in: SignIn, store: AlertStore, csrf: str | None
@@ -69,6 +120,8 @@ async def test_without_the_token_there_is_no_verdict(
         ('{"verdict": "confirmed", "by": "chief"}', 400),
         ('{"verdict": "confirmed", "note": "' + "x" * 2001 + '"}', 400),
         ('{"verdict": "confirmed", "note": "\\u0000"}', 400),
+        ('{"verdict": "misread", "true_plate": "1ABC\\u0000128"}', 400),
+        ('{"verdict": "misread", "true_plate": 7}', 400),
         ('{"verdict": "confirmed", "note": "' + "x" * 20000 + '"}', 413),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from hotlists.desk import Desk
 from hotlists.entry import AppliesTo, Hotlist, Window
 from hotlists.people import Actor
+from hotlists.shapes import EntryGiven
 from pipeline.alerts.store import AlertStore
 from pipeline.settings import Settings
 from tests.console.conftest import SignIn, application, browse, csrf_of
@@ -358,6 +360,24 @@ async def test_an_urgent_entry_that_cannot_be_is_refused(
         assert answer.headers["content-type"] == "application/problem+json"
         huge = await client.post("/urgent/add", content=b"x" * 20_000, headers=headers)
         assert huge.status_code == 413
+
+
+async def test_an_age_is_counted_as_staleness_is(signed_in: SignIn, desk: Desk, app: FastAPI) -> None:
+    await desk.register.describe(KEEPER, "gestolen", {"max_age_s": 3600}, why="te oud is te oud")
+    entry = EntryGiven(plate="2XYZ987", why="ontvoering", reason="ontvoering")
+    number = (await desk.entries.add(KEEPER, "gestolen", entry)).number
+    two_hours_ago_ns = str(time.time_ns() - 2 * 3600 * 1_000_000_000)
+    await app.state.redis.hset(f"lik:hotlist:gestolen:i{number}", "fresh_ns", two_hours_ago_ns)
+    async with signed_in("ops") as client:
+        overview = (await client.get("/hotlists")).text
+        one = (await client.get("/hotlists/gestolen")).text
+    # The entry went live just now; the owner's list did not come with it.
+    assert re.search(r'class="aged stale">2 u van 1 u', overview)
+    assert '<rect class="reached" width="100.0"' in overview
+    assert "<strong>2 u</strong> oud" in one
+    async with signed_in("engineer") as client:
+        stale = (await client.get("/hotlists")).text
+    assert re.search(r"Laatste lijst</th>.*Gestolen voertuigen</th><td>", stale, re.DOTALL)
 
 
 async def test_without_redis_every_page_says_so(

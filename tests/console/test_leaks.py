@@ -22,7 +22,7 @@ from console.alerts import LAST_MS
 from console.app import ROUTERS, create_app, run
 from hotlists.entry import Category, Handling, Hotlist, Priority
 from hotlists.people import Actor
-from pipeline.alerts.rows import Verdict
+from pipeline.alerts.rows import Remark, Verdict
 from pipeline.alerts.store import AlertStore, Viewer
 from pipeline.embedded import free_port
 from pipeline.settings import Settings
@@ -78,7 +78,9 @@ async def rir_id(app: FastAPI, store: AlertStore, password_hash: str) -> str:
     ids = []
     for alert in (OPEN, SECRET):
         await store.record(alert)
-        await store.acknowledge(alert.alert_id, Verdict.CONFIRMED, by=BOSS, note="Zwaluwnest" * (alert is SECRET))
+        await store.acknowledge(
+            alert.alert_id, Verdict.CONFIRMED, by=BOSS, remark=Remark("Zwaluwnest" * (alert is SECRET))
+        )
         await store.claims.claim(alert.alert_id, BOSS)
         ids.append((await store.reports.create(alert.alert_id, BOSS)).draft.rir_id)
         await store.audit("recherche", "alert.view", alert.alert_id, why="Winterkoning" * (alert is SECRET))

@@ -206,6 +206,22 @@ async def test_a_list_goes_stale_by_its_last_publication(desk: Desk, monkeypatch
     assert (await desk.register.show(OPS, "gestolen")).stale
 
 
+async def test_a_single_entry_makes_a_list_no_younger(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await at.make(desk, max_age_s=3600)
+    assert (await desk.register.show(OPS, "gestolen")).fresh_ms is None
+    await at.put_live(desk, "plate\n1ABC123\n")
+    came_ms = (await desk.register.show(OPS, "gestolen")).fresh_ms
+    assert came_ms is not None
+    await desk.entries.add(OPS, "gestolen", at.entry("9ZZZ999"))
+    shown = await desk.register.show(OPS, "gestolen")
+    assert (shown.live, shown.fresh_ms, shown.stale) == (2, came_ms, False)
+    assert shown.published_ms is not None
+    assert shown.published_ms >= came_ms
+    monkeypatch.setattr("hotlists.register.now_ns", lambda: (came_ms + 3_600_001) * 1_000_000)
+    assert (await desk.register.show(OPS, "gestolen")).stale
+    assert [each.fresh_ms for each in (await desk.register.health(OPERATOR)).stale] == [came_ms]
+
+
 async def test_workers_that_are_behind_are_an_alarm(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     await at.make(desk)
     assert (await desk.register.health(ENGINEER)).state == "alarm"

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 import redis.asyncio as aioredis
 
+from hotlists import deskstore
 from hotlists.desk import Desk
 from hotlists.entries import ALONE_S, MOST_FOUND
 from hotlists.entry import Handling, Priority
 from hotlists.problems import BadRequestError, ConflictError, ForbiddenError, NotFoundError
+from hotlists.store import HotlistError
 from tests.hotlists import desk as at
+from tests.hotlists.conftest import listed, publish
 from tests.hotlists.desk import AUDITOR, CHIEF, DETECTIVE, ENGINEER, NAMED, OPERATOR, OPS, Trail
 
 
@@ -50,6 +53,43 @@ async def test_a_desk_that_is_ready_reads_no_list_for_an_entry(
     await desk.entries.add(OPS, "gestolen", at.entry("9ZZZ999"))
     await other.store.know_live()
     assert [each.entry.plate for each in await other.store.find("9ZZZ999")] == ["9ZZZ999"]
+
+
+async def lindexes(client: aioredis.Redis) -> int:
+    """How many chunks of lists were read from Redis."""
+    told = (await client.info("commandstats")).get("cmdstat_lindex", {"calls": 0})
+    return int(told["calls"])
+
+
+async def test_a_damaged_list_is_not_read_again_at_every_turn(
+    desk: Desk, live: int, client: aioredis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at.make(desk, "heel")
+    await at.put_live(desk, "plate\n3GHI789\n", name="heel")
+    await client.lset(f"lik:hotlist:gestolen:v{live}", 0, b"PK")
+    other = Desk(client, Trail())
+    before = await lindexes(client)
+    await other.store.know_live()
+    read = await lindexes(client)
+    assert read == before + 2
+    await other.store.know_live()
+    assert await lindexes(client) == read
+    # Somebody who asks what is on it is told how it stands now, and the other lists are there all along.
+    with pytest.raises(HotlistError, match="version 1 of list 'gestolen' is damaged"):
+        await other.store.find("1ABC123", "gestolen")
+    assert [each.hotlist.name for each in await other.store.find("3GHI789", "heel")] == ["heel"]
+    assert await lindexes(client) == read + 1
+    with monkeypatch.context() as patched:
+        patched.setattr(deskstore, "RETRY_S", 0.0)
+        await other.store.know_live()
+    assert await lindexes(client) == read + 2
+    # Another version of it is read at once.
+    await publish(desk.store, "gestolen", listed("1ABC123"))
+    read = await lindexes(client)
+    await other.store.know_live()
+    assert await lindexes(client) == read + 1
+    assert [each.entry.plate for each in await other.store.find("1ABC123")] == ["1ABC123"]
+    assert await lindexes(client) == read + 1
 
 
 async def test_an_entry_that_is_there_is_replaced(desk: Desk, live: int) -> None:

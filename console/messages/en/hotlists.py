@@ -54,6 +54,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.none_stale": "No list is stale",
     "hotlists.stale_lists": "Stale lists",
     "hotlists.published": "Published",
+    "hotlists.fresh": "Last list",
     "hotlists.empty": "There is no list yet that you may know of. A chief makes one.",
     # One list
     "hotlists.entries_live": "entries live",
@@ -77,6 +78,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.guard.empty": "empties the list",
     "hotlists.guard.rejected": "many rejected",
     "hotlists.guard.cut_off": "file cut off",
+    "hotlists.guard.unread": "live version damaged",
     "hotlists.needs_other": "needs a second person",
     "hotlists.upload": "Upload a file",
     "hotlists.needs_script": "Uploading needs JavaScript; lik hotlist upload does it too.",
@@ -138,6 +140,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.preview": "Check version {number}: {title}",
     "hotlists.against": "Against v{number}, live now with {count} entries",
     "hotlists.against_nothing": "Nothing is live yet: all of it is new",
+    "hotlists.against_unread": "Nothing could be compared: v{number}, which is live, is damaged",
     "hotlists.added": "added",
     "hotlists.changed": "changed",
     "hotlists.removed": "removed",
@@ -188,7 +191,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.guard_said.empty": "The list becomes empty: nothing of it is looked for.",
     "hotlists.guard_said.rejected": "{count} of {of} rows are rejected ({share}); this list allows {limit}.",
     "hotlists.guard_said.cut_off": "The file ends in the middle of a row: ask for it again.",
+    "hotlists.guard_said.unread": "What is live is damaged: nobody can say what goes. Whatever is not in the "
+    "file, covert and urgent entries too, is gone afterwards.",
     "hotlists.confirm": "Publish all the same? Type how many entries go: {removed}",
+    "hotlists.confirm_unread": "Publish all the same? How many entries go cannot be counted: type {removed}",
     "hotlists.publish_why": "Why you publish this",
     "hotlists.publish": "Publish",
     "hotlists.discard": "Discard",
@@ -204,6 +210,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.code.not_named": "A covert list is made by who may know of it: name yourself too.",
     "hotlists.code.needs_confirmation": "Check first: {removed} entries go. Type that number to publish all the "
     "same.",
+    "hotlists.code.needs_confirmation_unread": "Check first: what is live is damaged, and what goes cannot be "
+    "counted. Type {removed} to publish all the same.",
     "hotlists.code.moved": "Meanwhile version {live} is live: nothing was changed. Look again.",
     "hotlists.code.two_person": "This list asks for two persons: somebody else publishes what you uploaded.",
     "hotlists.code.opens_covert": "This opens a covert list: everybody at the desk will know of it. Confirm "
@@ -212,9 +220,16 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.code.archived": "This list is archived. Take it back into use first.",
     "hotlists.code.not_staged": "This version no longer waits: it is published, discarded or expired. Look at "
     "the versions, or upload the file again.",
-    "hotlists.code.not_kept": "This version is no longer kept. Choose another one.",
+    "hotlists.code.not_kept": "This version is no longer kept, or is damaged. Choose another one.",
     "hotlists.code.not_published": "Not published: what was uploaded is no longer whole. Upload it again.",
     "hotlists.code.not_changed": "Not changed: something came between. Try again.",
+    "hotlists.code.damaged": "This version of the list is damaged. Roll back to an earlier version, or upload "
+    "the list whole.",
+    "hotlists.code.damaged_delta": "What is live is damaged: changes cannot be laid over it. Upload the list "
+    "whole, or roll back to an earlier version.",
+    "hotlists.code.damaged_hidden": "What is live is damaged. What you may not know of could not be carried "
+    "over. Roll back to an earlier version, or ask who is named on the list or may know of covert lists.",
+    "hotlists.code.damaged_entry": "This list is damaged. Put the plate on another list: {other}.",
     "hotlists.code.cut_off": "The upload was broken off. Nothing was kept; try again.",
     "hotlists.code.form": "The form is not complete. Choose the file again.",
     "hotlists.code.plate": "Give a plate, or at least four letters and digits of it, with ? and * for the rest.",

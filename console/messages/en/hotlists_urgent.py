@@ -38,6 +38,12 @@ TEXTS: Final[Mapping[str, str]] = {
     "urgent.some_have": "{have} of {workers} workers have it.",
     "urgent.no_workers": "No worker reports: tell the engineer, perhaps nothing is matched.",
     "urgent.nowhere": "This plate is on no list that you may remove from.",
+    "urgent.unread": "Not looked for",
+    "urgent.nowhere_read": "Found nowhere, but not looked for on {lists}: damaged. Who may mend the list rolls "
+    "it back to an earlier version.",
+    "urgent.added_damaged": "This list is damaged: only workers that held it look for the plate. Put it on "
+    "another list too.",
+    "urgent.removed_damaged": "This list is damaged: only workers that held it have stopped looking.",
     "urgent.away": "The console does not answer. Nothing was changed; try again, or use lik hotlist.",
     "urgent.wanting_plate": "Give the plate: letters and digits, or a pattern with ? and *.",
     "urgent.wanting_why": "Give the reason: it stands with every alert and in the audit trail.",
@@ -56,6 +62,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.found_one": "is listed once",
     "hotlists.found_more": "is listed {count} times",
     "hotlists.found_nowhere": "is on no list that you may know of.",
+    "hotlists.found_unread": "Not looked for on {lists}: damaged. The plate may be there too.",
+    "hotlists.found_nowhere_read": "is on no list that could be read.",
     "hotlists.found_cut": "The first {count}: more fit. Give more of the plate.",
     "hotlists.found_part": "fits {count} entry or entries",
     "hotlists.no_reason": "No reason given",

@@ -55,6 +55,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.none_stale": "Aucune liste n’est périmée",
     "hotlists.stale_lists": "Listes périmées",
     "hotlists.published": "Publiée",
+    "hotlists.fresh": "Dernière liste",
     "hotlists.empty": "Il n’y a pas encore de liste que vous puissiez connaître. Un chef de service en crée une.",
     # One list
     "hotlists.entries_live": "mentions en service",
@@ -78,6 +79,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.guard.empty": "vide la liste",
     "hotlists.guard.rejected": "beaucoup de refus",
     "hotlists.guard.cut_off": "fichier tronqué",
+    "hotlists.guard.unread": "version en service endommagée",
     "hotlists.needs_other": "deuxième personne requise",
     "hotlists.upload": "Charger un fichier",
     "hotlists.needs_script": "Charger demande JavaScript ; lik hotlist upload le fait aussi.",
@@ -139,6 +141,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.preview": "Vérifier la version {number} : {title}",
     "hotlists.against": "Par rapport à la v{number}, en service avec {count} mentions",
     "hotlists.against_nothing": "Rien n’est encore en service : tout est nouveau",
+    "hotlists.against_unread": "Rien n’a pu être comparé : la v{number}, en service, est endommagée",
     "hotlists.added": "ajoutées",
     "hotlists.changed": "modifiées",
     "hotlists.removed": "retirées",
@@ -191,7 +194,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.guard_said.rejected": "{count} lignes sur {of} sont refusées ({share}) ; cette liste en admet "
     "{limit}.",
     "hotlists.guard_said.cut_off": "Le fichier s’arrête au milieu d’une ligne : redemandez-le.",
+    "hotlists.guard_said.unread": "La version en service est endommagée : nul ne peut dire ce qui disparaît. "
+    "Tout ce qui n’est pas dans le fichier, y compris les mentions discrètes et urgentes, sera perdu.",
     "hotlists.confirm": "Publier malgré tout ? Tapez combien de mentions disparaissent : {removed}",
+    "hotlists.confirm_unread": "Publier malgré tout ? Ce qui disparaît ne peut être compté : tapez {removed}",
     "hotlists.publish_why": "Pourquoi vous publiez ceci",
     "hotlists.publish": "Publier",
     "hotlists.discard": "Jeter",
@@ -207,6 +213,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.code.not_named": "Une liste discrète est créée par qui peut la connaître : ajoutez votre nom.",
     "hotlists.code.needs_confirmation": "À vérifier d’abord : {removed} mentions disparaissent. Tapez ce nombre "
     "pour publier malgré tout.",
+    "hotlists.code.needs_confirmation_unread": "À vérifier d’abord : la version en service est endommagée, ce "
+    "qui disparaît ne peut être compté. Tapez {removed} pour publier malgré tout.",
     "hotlists.code.moved": "La version {live} est en service entre-temps : rien n’a changé. Vérifiez à nouveau.",
     "hotlists.code.two_person": "Cette liste demande deux personnes : quelqu’un d’autre publie ce que vous avez "
     "chargé.",
@@ -216,9 +224,17 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.code.archived": "Cette liste est archivée. Remettez-la d’abord en usage.",
     "hotlists.code.not_staged": "Cette version n’attend plus : elle est publiée, jetée ou expirée. Voyez les "
     "versions, ou rechargez le fichier.",
-    "hotlists.code.not_kept": "Cette version n’est plus conservée. Choisissez-en une autre.",
+    "hotlists.code.not_kept": "Cette version n’est plus conservée, ou est endommagée. Choisissez-en une autre.",
     "hotlists.code.not_published": "Non publié : ce qui a été chargé n’est plus complet. Rechargez-le.",
     "hotlists.code.not_changed": "Rien n’a changé : quelque chose s’est interposé. Réessayez.",
+    "hotlists.code.damaged": "Cette version de la liste est endommagée. Revenez à une version antérieure, ou "
+    "chargez la liste complète.",
+    "hotlists.code.damaged_delta": "La version en service est endommagée : elle ne peut recevoir de "
+    "modifications. Chargez la liste complète, ou revenez à une version antérieure.",
+    "hotlists.code.damaged_hidden": "La version en service est endommagée. Ce que vous ne pouvez connaître ne "
+    "serait pas repris. Revenez à une version antérieure, ou demandez-le à qui est nommé sur la liste ou peut "
+    "connaître les listes discrètes.",
+    "hotlists.code.damaged_entry": "Cette liste est endommagée. Mettez la plaque sur une autre liste : {other}.",
     "hotlists.code.cut_off": "Le chargement a été coupé. Rien n’est conservé ; réessayez.",
     "hotlists.code.form": "Le formulaire n’est pas complet. Choisissez à nouveau le fichier.",
     "hotlists.code.plate": "Donnez une plaque, ou au moins quatre de ses lettres et chiffres, avec ? et * pour "

@@ -39,6 +39,13 @@ TEXTS: Final[Mapping[str, str]] = {
     "urgent.no_workers": "Aucun worker ne se signale : avertissez le technicien, il n’y a peut-être pas de "
     "comparaison.",
     "urgent.nowhere": "Cette plaque n’est sur aucune liste où vous pouvez retirer.",
+    "urgent.unread": "Pas cherché",
+    "urgent.nowhere_read": "Trouvée nulle part, mais pas cherchée sur {lists} : endommagé. Qui peut rétablir la "
+    "liste revient à une version antérieure.",
+    "urgent.added_damaged": "Cette liste est endommagée : seuls les workers qui l’avaient déjà la recherchent. "
+    "Mettez aussi la plaque sur une autre liste.",
+    "urgent.removed_damaged": "Cette liste est endommagée : seuls les workers qui l’avaient déjà ont cessé de "
+    "la rechercher.",
     "urgent.away": "La console ne répond pas. Rien n’a changé ; réessayez, ou utilisez lik hotlist.",
     "urgent.wanting_plate": "Donnez la plaque : lettres et chiffres, ou un motif avec ? et *.",
     "urgent.wanting_why": "Donnez le motif : il figure à chaque alerte et dans la piste d’audit.",
@@ -58,6 +65,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.found_one": "est mentionnée une fois",
     "hotlists.found_more": "est mentionnée {count} fois",
     "hotlists.found_nowhere": "ne figure sur aucune liste que vous puissiez connaître.",
+    "hotlists.found_unread": "Pas cherché sur {lists} : endommagé. La plaque peut aussi y figurer.",
+    "hotlists.found_nowhere_read": "ne figure sur aucune liste qui ait pu être lue.",
     "hotlists.found_cut": "Les {count} premières : d’autres conviennent. Donnez-en plus de la plaque.",
     "hotlists.found_part": "correspond à {count} mention(s)",
     "hotlists.no_reason": "Pas de motif donné",

@@ -54,6 +54,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.none_stale": "Geen enkele lijst is verouderd",
     "hotlists.stale_lists": "Verouderde lijsten",
     "hotlists.published": "Gepubliceerd",
+    "hotlists.fresh": "Laatste lijst",
     "hotlists.empty": "Er is nog geen lijst die u mag kennen. Een diensthoofd maakt er een.",
     # One list
     "hotlists.entries_live": "vermeldingen live",
@@ -77,6 +78,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.guard.empty": "maakt de lijst leeg",
     "hotlists.guard.rejected": "veel geweigerd",
     "hotlists.guard.cut_off": "bestand afgekapt",
+    "hotlists.guard.unread": "live versie beschadigd",
     "hotlists.needs_other": "tweede persoon nodig",
     "hotlists.upload": "Bestand opladen",
     "hotlists.needs_script": "Opladen vraagt JavaScript; het kan ook met lik hotlist upload.",
@@ -138,6 +140,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.preview": "Versie {number} nakijken: {title}",
     "hotlists.against": "Tegenover v{number}, die nu live is met {count} vermeldingen",
     "hotlists.against_nothing": "Er is nog niets live: alles is nieuw",
+    "hotlists.against_unread": "Er kon niets vergeleken worden: v{number}, die live is, is beschadigd",
     "hotlists.added": "toegevoegd",
     "hotlists.changed": "gewijzigd",
     "hotlists.removed": "verwijderd",
@@ -190,7 +193,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.guard_said.rejected": "{count} van {of} rijen zijn geweigerd ({share}); deze lijst laat {limit} "
     "toe.",
     "hotlists.guard_said.cut_off": "Het bestand eindigt midden in een rij: vraag het opnieuw aan.",
+    "hotlists.guard_said.unread": "Wat live is, is beschadigd: niemand kan zeggen wat er verdwijnt. Alles wat "
+    "niet in het bestand staat, ook discrete en dringende vermeldingen, is daarna weg.",
     "hotlists.confirm": "Toch publiceren? Typ hoeveel vermeldingen verdwijnen: {removed}",
+    "hotlists.confirm_unread": "Toch publiceren? Hoeveel er verdwijnen, is niet te tellen: typ {removed}",
     "hotlists.publish_why": "Waarom u dit publiceert",
     "hotlists.publish": "Publiceren",
     "hotlists.discard": "Weggooien",
@@ -206,6 +212,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.code.not_named": "Een discrete lijst maakt alleen wie ervan mag weten: zet uw eigen naam erbij.",
     "hotlists.code.needs_confirmation": "Eerst nakijken: {removed} vermeldingen verdwijnen. Typ dat getal om "
     "toch te publiceren.",
+    "hotlists.code.needs_confirmation_unread": "Eerst nakijken: wat live is, is beschadigd, en wat er verdwijnt "
+    "is niet te tellen. Typ {removed} om toch te publiceren.",
     "hotlists.code.moved": "Intussen is versie {live} live: er is niets gewijzigd. Kijk opnieuw na.",
     "hotlists.code.two_person": "Deze lijst vraagt twee personen: iemand anders publiceert wat u hebt opgeladen.",
     "hotlists.code.opens_covert": "Zo wordt een discrete lijst open: iedereen aan de desk kent ze dan. Bevestig "
@@ -214,10 +222,18 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.code.archived": "Deze lijst is gearchiveerd. Neem ze eerst weer in gebruik.",
     "hotlists.code.not_staged": "Deze versie wacht niet meer: ze is gepubliceerd, weggegooid of verlopen. Kijk "
     "bij de versies, of laad het bestand opnieuw op.",
-    "hotlists.code.not_kept": "Deze versie wordt niet meer bewaard. Kies een andere.",
+    "hotlists.code.not_kept": "Deze versie wordt niet meer bewaard, of is beschadigd. Kies een andere.",
     "hotlists.code.not_published": "Niet gepubliceerd: wat opgeladen is, is niet meer volledig. Laad het "
     "opnieuw op.",
     "hotlists.code.not_changed": "Niet gewijzigd: er kwam iets tussen. Probeer opnieuw.",
+    "hotlists.code.damaged": "Deze versie van de lijst is beschadigd. Ga terug naar een vorige versie, of laad "
+    "de volledige lijst op.",
+    "hotlists.code.damaged_delta": "Wat live is, is beschadigd: wijzigingen kunnen er niet op. Laad de "
+    "volledige lijst op, of ga terug naar een vorige versie.",
+    "hotlists.code.damaged_hidden": "Wat live is, is beschadigd. Wat u niet mag kennen, kan zo niet meegenomen "
+    "worden. Ga terug naar een vorige versie, of vraag het aan wie op de lijst genoemd is of discrete lijsten "
+    "mag kennen.",
+    "hotlists.code.damaged_entry": "Deze lijst is beschadigd. Zet de plaat op een andere lijst: {other}.",
     "hotlists.code.cut_off": "Het opladen is afgebroken. Er is niets bewaard; probeer opnieuw.",
     "hotlists.code.form": "Het formulier is niet volledig. Kies het bestand opnieuw.",
     "hotlists.code.plate": "Geef een plaat, of minstens vier letters en cijfers ervan, met ? en * voor de rest.",

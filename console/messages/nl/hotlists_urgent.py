@@ -39,6 +39,12 @@ TEXTS: Final[Mapping[str, str]] = {
     "urgent.no_workers": "Geen enkele worker meldt zich: verwittig de technieker, er wordt misschien niet "
     "vergeleken.",
     "urgent.nowhere": "Deze plaat staat op geen enkele lijst waar u iets mag schrappen.",
+    "urgent.unread": "Niet gezocht",
+    "urgent.nowhere_read": "Nergens gevonden, maar niet gezocht op {lists}: beschadigd. Wie de lijst mag "
+    "herstellen, gaat terug naar een vorige versie.",
+    "urgent.added_damaged": "Deze lijst is beschadigd: alleen workers die ze al hadden, zoeken ernaar. Zet de "
+    "plaat ook op een andere lijst.",
+    "urgent.removed_damaged": "Deze lijst is beschadigd: alleen workers die ze al hadden, zijn ermee opgehouden.",
     "urgent.away": "De console antwoordt niet. Er is niets gewijzigd; probeer opnieuw, of gebruik lik hotlist.",
     "urgent.wanting_plate": "Geef de plaat: letters en cijfers, of een patroon met ? en *.",
     "urgent.wanting_why": "Geef de reden: ze staat bij elke melding en in het auditspoor.",
@@ -59,6 +65,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "hotlists.found_one": "staat één keer vermeld",
     "hotlists.found_more": "staat {count} keer vermeld",
     "hotlists.found_nowhere": "staat op geen enkele lijst die u mag kennen.",
+    "hotlists.found_unread": "Niet gezocht op {lists}: beschadigd. De plaat kan daar ook op staan.",
+    "hotlists.found_nowhere_read": "staat op geen lijst die gelezen kon worden.",
     "hotlists.found_cut": "De eerste {count}: er passen er meer. Geef meer van de plaat.",
     "hotlists.found_part": "past op {count} vermelding(en)",
     "hotlists.no_reason": "Geen reden opgegeven",
