@@ -1,7 +1,8 @@
 """Accuracy and speed of reading a labelled folder, beside Tesseract and another model on the same plates.
 
 Labels are a CSV with ``file`` and, of each plate on it, ``text``, its box ``x,y,w,h`` in pixels, or both, and
-``lines`` (1 or 2) where it is known. Times are medians, and p99 where it says so.
+``lines`` (1 or 2) where it is known. A plate with 1 under ``doubt`` may be found or not: it counts neither way.
+Times are medians, and p99 where it says so.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from bench import read_peers
 from bench.read_peers import BATCH, Image, per_call_ms, tiled
-from bench.read_score import Boxes, Judged, accuracy, detection, distance, matched
+from bench.read_score import Boxes, Detected, Judged, accuracy, detection, distance, matched
 from pipeline.errors import ConfigurationError
 from pipeline.ingest.files import BATCH_FILES, SUFFIXES
 from pipeline.ingest.localise import Localiser
@@ -59,11 +60,18 @@ class Labelled:
     texts: list[str] = field(default_factory=list)
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    doubted: list[tuple[float, float, float, float]] = field(default_factory=list)
+    """Plates that may be found or not."""
 
     @property
     def truth(self) -> Boxes:
         """The true boxes, ``(M, 4)``."""
         return np.array(self.boxes, np.float64).reshape(-1, 4)
+
+    def against(self, boxes: NDArray[Any], scores: NDArray[Any]) -> Detected:
+        """Put what is found on it beside what is there."""
+        doubted = np.array(self.doubted, np.float64).reshape(-1, 4)
+        return Detected(boxes.astype(np.float64), scores.astype(np.float64), self.truth, doubted)
 
 
 def load(plan: Plan) -> list[Labelled]:
@@ -87,8 +95,12 @@ def load(plan: Plan) -> list[Labelled]:
                 raise ConfigurationError(f"{path}: line {reader.line_num}: no {name!r} in {plan.folder}")
             image = found.setdefault(file, Labelled(file, b""))
             try:
+                doubted = bool(int(row.get("doubt") or 0))
                 if row.get("x"):
-                    image.boxes.append((float(row["x"]), float(row["y"]), float(row["w"]), float(row["h"])))
+                    box = (float(row["x"]), float(row["y"]), float(row["w"]), float(row["h"]))
+                    (image.doubted if doubted else image.boxes).append(box)
+                if doubted:
+                    continue
                 image.lines.append(int(row.get("lines") or 0))
             except (TypeError, ValueError) as error:
                 raise ConfigurationError(f"{path}: line {reader.line_num}: {error}") from error
@@ -172,12 +184,11 @@ def _judged(owner: Owner, found: Recognised, row: int | None) -> Judged:
 def _measure_frames(recogniser: Recogniser, images: Sequence[Labelled], pixels: Sequence[Image]) -> dict[str, Any]:
     answers: dict[str, Any] = {"frames": {}}
     found = [recogniser.recognise([image]) for image in pixels]
-    if all(each.boxes for each in images):
-        truths = [each.truth for each in images]
-        read = [(each.boxes.astype(float), each.scores.astype(float)) for each in found]
-        seen = [(one.boxes.astype(float), one.scores.astype(float)) for one in Localiser().find(pixels)]
-        answers["frames"]["found"] = detection([(*one, truth) for one, truth in zip(seen, truths, strict=True)])
-        answers["frames"]["read"] = detection([(*one, truth) for one, truth in zip(read, truths, strict=True)])
+    if all(each.boxes or each.doubted for each in images):
+        seen = zip(images, Localiser().find(pixels), strict=True)
+        read = zip(images, found, strict=True)
+        answers["frames"]["found"] = detection([image.against(each.boxes, each.scores) for image, each in seen])
+        answers["frames"]["read"] = detection([image.against(each.boxes, each.scores) for image, each in read])
     if any(each.texts for each in images):
         judged = [
             each for image, plates in zip(images, found, strict=True) for each in _judge_frame(image, plates)

@@ -14,6 +14,7 @@ from plates import alphabet
 BINS: Final = 15
 """Of equal width, as Guo et al. (2017), "On Calibration of Modern Neural Networks", have them."""
 OVERLAP: Final = 0.5
+DOUBTED_OVERLAP: Final = 0.3
 _PRECISION: Final = 0.95
 
 
@@ -126,17 +127,34 @@ def matched(boxes: Boxes, truth: Boxes) -> NDArray[np.int64]:
     return found
 
 
-def detection(images: Sequence[tuple[Boxes, NDArray[np.float64], Boxes]]) -> dict[str, float]:
-    """Recall and precision of the boxes of some images, and what a limit on their scores would make of it.
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What is found on an image, and what is there.
 
-    Parameters
+    Attributes
     ----------
-    images
-        Of each the boxes ``(N, 4)``, the best first, their scores ``(N,)``, and the true boxes ``(M, 4)``.
+    boxes
+        ``(N, 4)``: x, y, w, h.
+    scores
+        ``(N,)``.
+    truth
+        ``(M, 4)``: the plates that are to be found.
+    open_to_doubt
+        ``(L, 4)``: plates that may be found or not; a box on one is neither right nor wrong.
     """
-    hits = np.concatenate([np.zeros(0, bool), *(matched(boxes, truth) >= 0 for boxes, _, truth in images)])
-    scores = np.concatenate([np.zeros(0), *(each for _, each, _ in images)])
-    plates = max(1, sum(len(truth) for *_, truth in images))
+
+    boxes: Boxes
+    scores: NDArray[np.float64]
+    truth: Boxes
+    open_to_doubt: Boxes
+
+
+def detection(images: Sequence[Detected]) -> dict[str, float]:
+    """Recall and precision of the boxes of some images, and what a limit on their scores would make of it."""
+    found = [_judged(image) for image in images]
+    hits = np.concatenate([np.zeros(0, bool), *(each for each, _ in found)])
+    scores = np.concatenate([np.zeros(0), *(each for _, each in found)])
+    plates = max(1, sum(len(image.truth) for image in images))
     right = np.cumsum(hits[np.argsort(-scores, kind="stable")])
     precision = right / np.arange(1, len(right) + 1)
     good = right[precision >= _PRECISION]
@@ -145,3 +163,14 @@ def detection(images: Sequence[tuple[Boxes, NDArray[np.float64], Boxes]]) -> dic
         "precision": float(hits.mean()) if len(hits) else 0.0,
         "recall_at_precision_95": float(good.max() / plates) if len(good) else 0.0,
     }
+
+
+def _judged(image: Detected) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which boxes of an image are right, and their scores, the best first, without those that do not count."""
+    best = np.argsort(-image.scores, kind="stable")
+    boxes, scores = image.boxes[best], image.scores[best]
+    right = matched(boxes, image.truth) >= 0
+    # Whoever marks what is open to doubt may mark it roughly.
+    doubted = overlaps(boxes, image.open_to_doubt).max(axis=1, initial=0) >= DOUBTED_OVERLAP
+    counts = right | ~doubted
+    return right[counts], scores[counts]

@@ -14,16 +14,12 @@ from numpy.typing import NDArray
 
 from pipeline.batch import ReadBatch
 from pipeline.errors import FrameError
+from pipeline.ingest import decision
 from pipeline.ingest.images import Decoded, decode, image_size
-from pipeline.ingest.localise import Localiser, rectify
+from pipeline.ingest.localise import MIN_SCORE, Localiser, rectify
 from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX, THREADS, Reader
 from plates import alphabet
 
-FEWEST_CHARACTERS: Final = 4
-"""Fewer on a picture are a house number, a brand or a scratch far more often than a plate."""
-LEAST_CONFIDENCE: Final = 0.05
-"""Below this, four texts in five are wrong: lettering, a grille, a plate too far away. (Of drawn plates, blurred,
-dark or small, 10 of 53 below it were read right, and 14 of 29 just above it.)"""
 KEPT_CHARACTERS: Final = 5
 """How many characters a slot keeps, the likeliest first: what is beyond them has no share that matters."""
 LEAST_SHARE: Final = 0.001
@@ -63,11 +59,11 @@ class Recognised:
     boxes
         int32 ``(K, 4)``: x, y, w, h in whole pixels, within the image; at least one pixel.
     scores
-        float32 ``(K,)``, 0 to 1: how much it looks like a plate.
+        float32 ``(K,)``, 0 to 1: how likely it is a plate that is read to within two characters.
     reads
         What is read on each.
     passed_over
-        How many more looked like a plate, but not by what is read on them.
+        How many more surely looked like a plate (`MIN_SCORE` of the localiser), but not by what is read on them.
     """
 
     image: NDArray[np.int64]
@@ -100,23 +96,24 @@ class Recogniser:
         return _decode(encoded, self._pool)
 
     def recognise(self, images: Sequence[NDArray[np.uint8]]) -> Recognised:
-        """Read every plate on RGB uint8 images ``(H, W, 3)``.
-
-        What has fewer than `FEWEST_CHARACTERS`, or less confidence than `LEAST_CONFIDENCE`, is no plate.
-        """
-        found = self._localiser.find(images)
+        """Read every plate on RGB uint8 images ``(H, W, 3)``; what is none by `LEAST_CHANCE` is left out."""
+        found = self._localiser.find(images, decision.LEAST_SCORE)
         patches = [rectify(image, each.corners) for image, each in zip(images, found, strict=True) if len(each)]
         counts = [len(each) for each in found]
         boxes = [_whole(each.corners, image) for image, each in zip(images, found, strict=True)]
         reads = self._read(patches)
-        is_plate = (alphabet.lengths(reads.codes) >= FEWEST_CHARACTERS) & (reads.confidence >= LEAST_CONFIDENCE)
+        scores = np.concatenate([np.zeros(0, np.float32), *(each.scores for each in found)])
+        chances = decision.chances(scores, reads)
         everything = Recognised(
             np.repeat(np.arange(len(images), dtype=np.int64), counts),
             np.concatenate([np.zeros((0, 4), np.int32), *boxes]),
-            np.concatenate([np.zeros(0, np.float32), *(each.scores for each in found)]),
+            chances,
             reads,
         )
-        return _only(everything, is_plate)
+        told = chances >= decision.LEAST_CHANCE
+        best_first = np.lexsort((-chances, everything.image))
+        passed_over = int(np.count_nonzero(~told & (scores >= MIN_SCORE)))
+        return _only(everything, best_first[told[best_first]], passed_over)
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> Recognised:
         """Read images that are a plate each, from edge to edge; one on which nothing is read is left out."""
@@ -124,7 +121,8 @@ class Recogniser:
         sides = np.array([[0, 0, crop.shape[1], crop.shape[0]] for crop in crops], np.int32).reshape(-1, 4)
         rows = np.arange(len(crops), dtype=np.int64)
         everything = Recognised(rows, sides, np.ones(len(crops), np.float32), reads)
-        return _only(everything, alphabet.lengths(reads.codes) > 0)
+        legible = np.flatnonzero(alphabet.lengths(reads.codes))
+        return _only(everything, legible, len(crops) - len(legible))
 
     def _read(self, patches: Sequence[NDArray[np.uint8]]) -> ReadBatch:
         none = np.zeros((0, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3), np.uint8)
@@ -182,7 +180,8 @@ def _decode_or_refuse(data: bytes) -> Decoded | FrameError:
         return error
 
 
-def _only(found: Recognised, kept: NDArray[np.bool_]) -> Recognised:
+def _only(found: Recognised, kept: NDArray[np.int64], passed_over: int) -> Recognised:
+    """Keep rows, in that order."""
     reads = found.reads
     some = ReadBatch(
         codes=reads.codes[kept],
@@ -192,7 +191,6 @@ def _only(found: Recognised, kept: NDArray[np.bool_]) -> Recognised:
         confidence=reads.confidence[kept],
         probabilities=None if reads.probabilities is None else reads.probabilities[kept],
     )
-    passed_over = len(found) - int(np.count_nonzero(kept))
     return Recognised(found.image[kept], found.boxes[kept], found.scores[kept], some, passed_over)
 
 

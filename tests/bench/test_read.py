@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from bench import read, read_peers
-from bench.read_score import Judged, accuracy, calibration_error, detection, distance, matched, overlaps, texts
+from bench.read_score import (
+    Detected,
+    Judged,
+    accuracy,
+    calibration_error,
+    detection,
+    distance,
+    matched,
+    overlaps,
+    texts,
+)
 from pipeline.errors import ConfigurationError
 from pipeline.ingest.images import decode_image
 from pipeline.ingest.localise import Localiser
@@ -73,9 +83,22 @@ def test_a_true_box_is_found_once() -> None:
 def test_recall_and_precision_and_what_a_limit_on_the_scores_makes_of_them() -> None:
     truth = np.array([[0, 0, 10, 10], [30, 0, 10, 10]], float)
     boxes = np.array([[0, 0, 10, 10], [80, 0, 10, 10]], float)
-    found = detection([(boxes, np.array([0.9, 0.2]), truth), (boxes[:0], np.zeros(0), truth[:1])])
+    none = boxes[:0]
+    images = [Detected(boxes, np.array([0.9, 0.2]), truth, none), Detected(none, np.zeros(0), truth[:1], none)]
+    found = detection(images)
     assert found == {"recall": 1 / 3, "precision": 0.5, "recall_at_precision_95": 1 / 3}
     assert detection([]) == {"recall": 0.0, "precision": 0.0, "recall_at_precision_95": 0.0}
+
+
+def test_a_plate_that_is_open_to_doubt_counts_neither_way() -> None:
+    truth = np.array([[0, 0, 10, 10]], float)
+    doubted = np.array([[30, 0, 10, 10], [0, 2, 10, 10]], float)
+    boxes = np.array([[80, 0, 10, 10], [31, 0, 10, 14], [0, 0, 10, 10]], float)
+    found = detection([Detected(boxes, np.array([0.3, 0.9, 0.5]), truth, doubted)])
+    # The second box is left out; the third is right, though what is open to doubt lies over it.
+    assert found == {"recall": 1.0, "precision": 0.5, "recall_at_precision_95": 1.0}
+    missed = detection([Detected(boxes[:0], np.zeros(0), truth[:0], doubted)])
+    assert missed == {"recall": 0.0, "precision": 0.0, "recall_at_precision_95": 0.0}
 
 
 # --- a run ---------------------------------------------------------------------------------------------------
@@ -127,6 +150,18 @@ def test_crops_are_found_by_their_stem_and_frames_without_texts_are_only_found(f
     (image,) = read.load(read.Plan(frames, boxes))
     assert image.truth.tolist() == [[1, 2, 30, 40], [100, 2, 30, 40]]
     assert image.texts == []
+
+
+def test_what_is_open_to_doubt_is_told_from_what_is_to_be_found(frames: Path) -> None:
+    labels = frames.parent / "doubted.csv"
+    labels.write_text(f"file,text,x,y,w,h,doubt\n{DAY},,1,2,30,40,1\n{DAY},AB12,100,2,30,40,\n{DAY},,5,5,9,9,0\n")
+    (image,) = read.load(read.Plan(frames, labels))
+    assert image.truth.tolist() == [[100, 2, 30, 40], [5, 5, 9, 9]]
+    assert image.doubted == [(1, 2, 30, 40)]
+    assert image.texts == ["AB12"]
+    labels.write_text(f"file,x,y,w,h,doubt\n{DAY},1,2,30,40,perhaps\n")
+    with pytest.raises(ConfigurationError, match="line 2: invalid literal"):
+        read.load(read.Plan(frames, labels))
 
 
 @pytest.mark.parametrize(

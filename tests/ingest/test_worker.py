@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline import telemetry, topics
 from pipeline.errors import UnavailableError
-from pipeline.ingest import images, pictures, recognise, worker
+from pipeline.ingest import decision, images, pictures, recognise, worker
 from pipeline.ingest.worker import FrameReader, run
 from pipeline.model import MAX_PICTURE_BYTES, Capture, PlateRead, Reject, RejectReason, decode, derive_id, encode
 from pipeline.settings import Settings
@@ -198,7 +198,7 @@ async def test_a_frame_without_a_plate_is_counted_and_makes_no_read(embedded: Se
     assert (outcomes("frame") - frames, outcomes("no_plate") - empty) == (2, 1)
 
 
-@pytest.mark.parametrize(("name", "limit"), [("FEWEST_CHARACTERS", 8), ("LEAST_CONFIDENCE", 0.999)])
+@pytest.mark.parametrize(("name", "limit"), [("FEWEST_CHARACTERS", 8), ("LEAST_CHANCE", 0.9999)])
 def test_a_text_too_short_or_too_unsure_is_no_read(
     name: str, limit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +206,7 @@ def test_a_text_too_short_or_too_unsure_is_no_read(
     frame = capture_of(jpeg_of(DAY))
     assert len(FrameReader().read([frame])[0]) == 1
     before = outcomes("not_a_plate")
-    monkeypatch.setattr(recognise, name, limit)
+    monkeypatch.setattr(decision, name, limit)
     assert FrameReader().read([frame]) == ([], {})
     assert outcomes("not_a_plate") == before + 1
 
@@ -234,9 +234,9 @@ def test_frames_that_are_too_many_to_hold_are_read_in_parts(monkeypatch: pytest.
     held: list[int] = []
     original = recognise.Localiser.find
 
-    def find(localiser: recognise.Localiser, images: Sequence[Any]) -> Any:
+    def find(localiser: recognise.Localiser, images: Sequence[Any], min_score: float) -> Any:
         held.append(len(images))
-        return original(localiser, images)
+        return original(localiser, images, min_score)
 
     monkeypatch.setattr(recognise.Localiser, "find", find)
     monkeypatch.setattr(recognise, "PIXELS_AT_ONCE", 2 * 1280 * 720)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,8 @@ from pipeline.ingest.localise import (
     Detections,
     Localiser,
 )
+from plates import alphabet
+from training.localiser.decoys import draw_decoy, draw_lit_decoy, glow
 from training.localiser.evaluate import measure, read_boxes
 from training.localiser.imitations import HEIGHT_PX as IMITATION_HEIGHT_PX
 from training.localiser.imitations import draw_imitation
@@ -65,6 +68,40 @@ def test_samples_have_plates_of_every_size_and_also_none() -> None:
     assert any((sample.states == IGNORED).any() for sample in samples)
 
 
+def test_a_sample_says_what_is_on_each_plate_in_the_characters_that_are_read() -> None:
+    samples = [draw_sample([], np.random.default_rng([8, number])) for number in range(60)]
+    on_plates = [text for sample in samples for text in sample.texts if text]
+    assert all(set(text) <= set(alphabet.CHARACTERS) for text in on_plates)
+    assert len(set(on_plates)) > 30
+    for sample in samples:
+        assert len(sample.texts) == MAX_PLATES
+        assert all(sample.texts[row] for row in np.flatnonzero(sample.states))
+
+
+@pytest.mark.parametrize("draw", [draw_decoy, draw_lit_decoy])
+def test_decoys_are_of_many_kinds_the_same_for_the_same_seed(draw: Callable[..., None]) -> None:
+    dark = np.full((HEIGHT_PX, WIDTH_PX, 3), 30, np.uint8)
+    drawn = []
+    for seed in [*range(80), 0]:
+        drawn.append(dark.copy())
+        draw(drawn[-1], np.random.default_rng([9, seed]))
+    np.testing.assert_array_equal(drawn[0], drawn[-1])
+    # Some are drawn beside the frame.
+    assert sum((image != dark).any() for image in drawn) > 60
+
+
+def test_a_lamp_shines_less_the_farther_away_and_ends_without_an_edge() -> None:
+    image = np.full((61, 61, 3), 20, np.uint8)
+    glow(image, (30, 30), 8, (255, 200, 100))
+    row = image[30, 30:, 0].astype(int)
+    assert row[0] > 200
+    assert (np.diff(row) <= 0).all()
+    assert row[24] - 20 <= 2
+    beside = image.copy()
+    glow(beside, (-200, 30), 8, (255, 255, 255))
+    np.testing.assert_array_equal(beside, image)
+
+
 def test_corners_go_clockwise_from_the_top_left() -> None:
     samples = [draw_sample([], np.random.default_rng([6, number])) for number in range(60)]
     quads = np.concatenate([sample.corners[sample.states == PLATE] for sample in samples])
@@ -86,7 +123,7 @@ def test_a_pasted_plate_covers_its_quad_and_nothing_else() -> None:
 
 
 def test_imitations_are_of_one_line_or_two() -> None:
-    shapes = [draw_imitation(np.random.default_rng(seed)).shape for seed in range(80)]
+    shapes = [draw_imitation(np.random.default_rng(seed))[0].shape for seed in range(80)]
     assert {shape[0] for shape in shapes} == {IMITATION_HEIGHT_PX, 2 * IMITATION_HEIGHT_PX}
 
 

@@ -22,7 +22,7 @@ from training.localiser.photographs import unpack_photographs
 from training.localiser.pool import Pool, draw_pool, load_pool, mark_places
 from training.localiser.train import Recipe, examples, train
 
-POOLS: Final = ((34_000, 1), (12_000, 31), (3_000, 41))
+POOLS: Final = ((34_000, 1), (12_000, 31), (3_000, 41), (4_000, 9102))
 """How many samples, and their seed."""
 
 
@@ -46,6 +46,7 @@ STAGES: Final = (
     Stage(Recipe("finder", epochs=2, batch=32, learning_rate=1.5e-3, seed=4), (0, 1)),
     Stage(Recipe("refiner", epochs=2, batch=32, learning_rate=2e-3, seed=5), (0, 1, 2)),
     Stage(Recipe("refiner", epochs=1, batch=32, learning_rate=1e-3, seed=7), (0, 1, 2)),
+    Stage(Recipe("refiner", epochs=1, batch=32, learning_rate=7e-4, seed=11), (2, 3)),
 )
 """Each refiner learns from the places that the finder before it names."""
 

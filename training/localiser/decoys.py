@@ -28,12 +28,33 @@ _FIELDS: Final[tuple[tuple[Colour, Colour], ...]] = (
     ((20, 20, 22), (250, 190, 60)),
     ((235, 235, 235), (190, 30, 40)),
 )
+_LAMPS: Final[tuple[Colour, ...]] = ((255, 245, 220), (255, 60, 50), (255, 190, 90), (80, 255, 170))
 
 
 def draw_decoy(image: Image, random: np.random.Generator) -> None:
     """Draw one decoy anywhere into `image`, in place."""
-    kinds = (_sign, _sign, _words, _stamp, _windows, _windows, _blank, _bars, _lights)
+    kinds = (_sign, _sign, _words, _stamp, _windows, _windows, _blank, _bars, _lights, _pictogram, _chevrons)
     kinds[int(random.integers(len(kinds)))](image, random)
+
+
+def draw_lit_decoy(image: Image, random: np.random.Generator) -> None:
+    """Draw into a dark `image`, in place, what shines in it: lamps, tubes, lit signs."""
+    kinds = (_sign, _lights, _pictogram, _chevrons, _tube, _tube, _queue, _queue)
+    kinds[int(random.integers(len(kinds)))](image, random)
+
+
+def glow(image: Image, centre: tuple[int, int], reach_px: float, colour: Colour) -> None:
+    """Let a lamp shine into what is around it, in place, as a lens with dust on it does."""
+    reach = int(3 * reach_px) + 1
+    low = np.maximum(np.array(centre) - reach, 0)
+    high = np.minimum(np.array(centre) + reach, image.shape[1::-1])
+    if (high <= low).any():
+        return
+    x, y = np.arange(low[0], high[0]) - centre[0], np.arange(low[1], high[1]) - centre[1]
+    falling = np.maximum(np.exp(-np.hypot(x[None], y[:, None]) / reach_px) - np.exp(-3), 0)
+    shine = falling[:, :, None] * np.array(colour)
+    under = image[low[1] : high[1], low[0] : high[0]]
+    under[:] = np.minimum(under + shine, 255).astype(np.uint8)
 
 
 def _sign(image: Image, random: np.random.Generator) -> None:
@@ -155,8 +176,81 @@ def _lights(image: Image, random: np.random.Generator) -> None:
     height, width = image.shape[:2]
     at = np.array([random.uniform(0, width), random.uniform(0, height)])
     step = random.uniform(-30, 30, 2) * [1, 0.3]
-    colour = [(255, 245, 220), (255, 60, 50), (255, 190, 90), (80, 255, 170)][int(random.integers(4))]
+    colour = _LAMPS[int(random.integers(len(_LAMPS)))]
     radius = int(random.integers(1, 9))
     for _ in range(int(random.integers(1, 7))):
         cv2.circle(image, at.astype(int).tolist(), radius, colour, -1, cv2.LINE_AA)
         at = at + step
+
+
+def _pictogram(image: Image, random: np.random.Generator) -> None:
+    """A square sign with a triangle, a disc or an arrow on it, often in a bright frame."""
+    field, ink = _FIELDS[int(random.integers(len(_FIELDS)))]
+    side = 120
+    board = np.empty((side, int(side * random.uniform(0.8, 1.5)), 3), np.uint8)
+    board[:] = field
+    middle, reach = board.shape[1] // 2, int(random.integers(25, 48))
+    shape = int(random.integers(3))
+    if shape == 0:
+        points = [(middle, 60 - reach), (middle + reach, 60 + reach), (middle - reach, 60 + reach)]
+        cv2.fillPoly(board, [np.array(points, np.int32)], ink, cv2.LINE_AA)
+    elif shape == 1:
+        cv2.circle(board, (middle, 60), reach, ink, int(random.choice([-1, 8])), cv2.LINE_AA)
+    else:
+        tip = (middle + int(random.integers(-40, 41)), 60 - reach)
+        cv2.arrowedLine(board, (middle, 60 + reach), tip, ink, 10, cv2.LINE_AA, tipLength=0.4)
+    cv2.circle(board, (middle, 64), reach // 3, field, -1, cv2.LINE_AA)
+    if random.random() < 0.7:
+        end = (board.shape[1] - 1, side - 1)
+        cv2.rectangle(board, (0, 0), end, (240, 238, 225), int(random.integers(6, 26)))
+    _place(image, board, random)
+
+
+def _chevrons(image: Image, random: np.random.Generator) -> None:
+    """The board of a bend or of road works, with a border: in a plate's proportions, and as bright."""
+    field, ink = ((235, 235, 235), (190, 30, 40)) if random.random() < 0.6 else _FIELDS[int(random.choice([4, 5]))]
+    count = int(random.integers(1, 7))
+    board = np.empty((80, count * 60 + 20, 3), np.uint8)
+    board[:] = field
+    step = 1 if random.random() < 0.5 else -1
+    for number in range(count):
+        x = number * 60 + (10 if step > 0 else 70)
+        points = [(0, 8), (26, 8), (56, 40), (26, 72), (0, 72), (30, 40)]
+        chevron = np.array([(x + step * across, down) for across, down in points], np.int32)
+        cv2.fillPoly(board, [chevron], ink, cv2.LINE_AA)
+    if random.random() < 0.7:
+        edge = (245, 235, 190) if random.random() < 0.5 else ink
+        cv2.rectangle(board, (0, 0), (board.shape[1] - 1, 79), edge, int(random.integers(3, 10)))
+    _place(image, board, random)
+
+
+def _tube(image: Image, random: np.random.Generator) -> None:
+    """A long lamp, a lit slot, or a lamp's image in a bumper: as bright as a plate that outshines its text."""
+    height, width = image.shape[:2]
+    centre = (int(random.uniform(0, width)), int(random.uniform(0, height)))
+    long = float(np.exp(random.uniform(np.log(9), np.log(70))))
+    axes = (int(long), max(1, int(long * random.uniform(0.05, 0.3))))
+    tone = np.array(_LAMPS[int(random.integers(len(_LAMPS)))], float) * random.uniform(0.6, 1.0)
+    colour = (int(tone[0]), int(tone[1]), int(tone[2]))
+    angle = float(random.normal(0, 10))
+    if random.random() < 0.5:
+        glow(image, centre, long * float(random.uniform(0.3, 0.9)), colour)
+    if random.random() < 0.5:
+        cv2.ellipse(image, centre, axes, angle, 0, 360, colour, -1, cv2.LINE_AA)
+    else:
+        corners = cv2.boxPoints((centre, (2.0 * axes[0], 2.0 * axes[1]), angle))
+        cv2.fillConvexPoly(image, corners.astype(np.int32), colour, cv2.LINE_AA)
+
+
+def _queue(image: Image, random: np.random.Generator) -> None:
+    """The lamps of vehicles in a queue: a band of lights of many sizes, each shining into the next."""
+    height, width = image.shape[:2]
+    at = np.array([random.uniform(-20, width), random.uniform(0, height)])
+    step, lean = float(random.uniform(5, 26)), float(random.normal(0, 0.1))
+    colour = _LAMPS[int(random.integers(len(_LAMPS)))]
+    for _ in range(int(random.integers(3, 14))):
+        centre = (int(at[0]), int(at[1] + random.normal(0, step / 6)))
+        radius = max(1, int(step * random.uniform(0.1, 0.4)))
+        glow(image, centre, radius * float(random.uniform(1, 3)), colour)
+        cv2.circle(image, centre, radius, (255, 250, 245), -1, cv2.LINE_AA)
+        at += np.array([step * random.uniform(0.6, 1.6), step * lean])

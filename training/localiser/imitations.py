@@ -33,8 +33,8 @@ _DIGITS: Final = "0123456789"
 _SEPARATORS: Final = ("", "", " ", " ", "-", "·", "*")
 
 
-def draw_imitation(random: np.random.Generator) -> Image:
-    """Draw a plate; RGB uint8 ``(HEIGHT_PX, W, 3)`` in one line, about twice that high in two."""
+def draw_imitation(random: np.random.Generator) -> tuple[Image, str]:
+    """Draw a plate, and say what is on it: RGB uint8 ``(HEIGHT_PX, W, 3)`` in one line, twice that high in two."""
     chances = np.array([weight for *_, weight in _COLOURS], float)
     field, ink, _ = _COLOURS[int(random.choice(len(_COLOURS), p=chances / chances.sum()))]
     plain = [file for file in faces() if "Italic" not in file and "Oblique" not in file]
@@ -51,7 +51,7 @@ def draw_imitation(random: np.random.Generator) -> Image:
         inset = int(random.integers(0, 5))
         end = (plate.shape[1] - 1 - inset, plate.shape[0] - 1 - inset)
         cv2.rectangle(plate, (inset, inset), end, ink, border)
-    return plate
+    return plate, "".join(groups)
 
 
 def _groups(random: np.random.Generator) -> list[str]:

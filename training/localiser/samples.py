@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from plates import alphabet
 from training.localiser.camera import spoil
-from training.localiser.decoys import draw_decoy
+from training.localiser.decoys import draw_decoy, draw_lit_decoy, glow
 from training.localiser.imitations import draw_imitation
 from training.localiser.mount import Corners, corners_of, draw_pose, mount
 from training.localiser.photographs import cut
@@ -49,11 +50,22 @@ class Sample:
     states
         uint8 ``(MAX_PLATES,)``: `NONE` in rows without a plate, `PLATE`, or `IGNORED` where one is cut off or
         too small to tell.
+    texts
+        What is on each plate, in the characters of `plates.alphabet`; of rows without one empty.
     """
 
     image: Image
     corners: Corners
     states: NDArray[np.uint8]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mounted:
+    """A plate in a scene."""
+
+    corners: Corners
+    text: str
 
 
 def draw_sample(photographs: Sequence[Image], random: np.random.Generator) -> Sample:
@@ -76,17 +88,19 @@ def _street(photographs: Sequence[Image], random: np.random.Generator) -> Sample
         draw_decoy(image, random)
     if night:
         image = (image * float(random.uniform(0.2, 0.6))).astype(np.uint8)
-    quads: list[Corners] = []
+        for _ in range(int(random.choice([0, 0, 1, 2, 3]))):
+            draw_lit_decoy(image, random)
+    mounted: list[_Mounted] = []
     for box, body in zip(boxes, bodies, strict=True):
         if random.random() < 0.88:
-            _mount_on(image, box, body, night, quads, random)
-    if not quads and random.random() < 0.6:
+            _mount_on(image, box, body, night, mounted, random)
+    if not mounted and random.random() < 0.6:
         size = float(np.exp(random.uniform(*np.log(PLATE_WIDTH_PX))))
         centre = (float(random.uniform(0, WIDTH_PX)), float(random.uniform(0, HEIGHT_PX)))
-        _mount_at(image, centre, size, float(random.uniform(0.45, 1.05)), quads, random)
+        _mount_at(image, centre, size, float(random.uniform(0.45, 1.05)), mounted, random)
     if night:
         _lit_lamps(image, boxes, random)
-    return _sample(spoil(image, random), quads)
+    return _sample(spoil(image, random), mounted)
 
 
 def _background(photographs: Sequence[Image], random: np.random.Generator) -> Image:
@@ -136,7 +150,7 @@ def _mount_on(
     box: Box,
     body: tuple[int, int, int],
     night: bool,
-    quads: list[Corners],
+    mounted: list[_Mounted],
     random: np.random.Generator,
 ) -> None:
     """Mount a plate on a vehicle, often in a darker or lighter recess."""
@@ -150,7 +164,7 @@ def _mount_on(
         )
     # A plate sends a headlight's or a flash's light back: it is brighter than its vehicle at night.
     light = float(random.uniform(0.3, 1.6) if night else random.uniform(0.5, 1.1))
-    _mount_at(image, (float(centre[0]), float(centre[1])), size, light, quads, random)
+    _mount_at(image, (float(centre[0]), float(centre[1])), size, light, mounted, random)
 
 
 def _mount_at(
@@ -158,16 +172,16 @@ def _mount_at(
     centre: tuple[float, float],
     size: float,
     light: float,
-    quads: list[Corners],
+    mounted: list[_Mounted],
     random: np.random.Generator,
 ) -> None:
-    plate = draw_any_plate(random)
+    plate, text = draw_any_plate(random)
     aspect = plate.shape[1] / plate.shape[0]
     size *= 1.0 if aspect > 2.5 else 0.6
     corners = corners_of(draw_pose(centre, size, random, wild=random.random() < 0.2), aspect)
-    if all(_apart(corners, other) for other in quads) and len(quads) < MAX_PLATES:
+    if all(_apart(corners, other.corners) for other in mounted) and len(mounted) < MAX_PLATES:
         mount(image, plate, corners, light, random)
-        quads.append(corners)
+        mounted.append(_Mounted(corners, text))
 
 
 def _apart(one: Corners, other: Corners) -> bool:
@@ -176,15 +190,21 @@ def _apart(one: Corners, other: Corners) -> bool:
     return bool((high <= low).any())
 
 
-def draw_any_plate(random: np.random.Generator) -> Image:
-    """Draw a plate of a country, one as the recording has them, or an imitation."""
+def draw_any_plate(random: np.random.Generator) -> tuple[Image, str]:
+    """Draw a plate of a country, one as the recording has them, or an imitation; and say what is on it."""
     kind = random.random()
     if kind < 0.5:
-        return draw(random).image
+        plate = draw(random)
+        return plate.image, plate.text
     if kind < 0.65:
         country = str(random.choice(list(STYLES)))
-        return draw_plate(draw_text(country, random), country, infrared=bool(random.random() < 0.15))
+        written = draw_text(country, random)
+        return draw_plate(written, country, infrared=bool(random.random() < 0.15)), _letters(written)
     return draw_imitation(random)
+
+
+def _letters(written: str) -> str:
+    return "".join(each for each in written if each in alphabet.CHARACTERS)
 
 
 def _lit_lamps(image: Image, boxes: Sequence[Box], random: np.random.Generator) -> None:
@@ -193,31 +213,18 @@ def _lit_lamps(image: Image, boxes: Sequence[Box], random: np.random.Generator) 
             u, v = float(random.uniform(0.04, 0.14)), float(random.uniform(0.45, 0.65))
             colour = (255, 80, 70) if random.random() < 0.6 else (255, 250, 235)
             radius = max(1, int(box.width * random.uniform(0.015, 0.07)))
-            glow = random.random() < 0.5
+            shines = random.random() < 0.5
             for centre in (box.at(u, v), box.at(1 - u, v)):
-                if glow:
-                    _glow(image, centre, radius * float(random.uniform(2, 7)), colour)
+                if shines:
+                    glow(image, centre, radius * float(random.uniform(2, 7)), colour)
                 cv2.circle(image, centre, radius, colour, -1, cv2.LINE_AA)
                 cv2.circle(image, centre, max(1, radius // 2), (255, 250, 245), -1, cv2.LINE_AA)
-
-
-def _glow(image: Image, centre: tuple[int, int], reach_px: float, colour: tuple[int, int, int]) -> None:
-    """Let a lamp shine into what is around it, in place, as a lens with dust on it does."""
-    reach = int(3 * reach_px) + 1
-    low = np.maximum(np.array(centre) - reach, 0)
-    high = np.minimum(np.array(centre) + reach, image.shape[1::-1])
-    if (high <= low).any():
-        return
-    x, y = np.arange(low[0], high[0]) - centre[0], np.arange(low[1], high[1]) - centre[1]
-    shine = np.exp(-np.hypot(x[None], y[:, None]) / reach_px)[:, :, None] * np.array(colour)
-    under = image[low[1] : high[1], low[0] : high[0]]
-    under[:] = np.minimum(under + shine, 255).astype(np.uint8)
 
 
 def _filling(photographs: Sequence[Image], random: np.random.Generator) -> Sample:
     """A frame that is hardly more than a plate, with the padding around it."""
     image = np.full((HEIGHT_PX, WIDTH_PX, 3), PADDING, np.uint8)
-    plate = draw_any_plate(random)
+    plate, text = draw_any_plate(random)
     aspect = plate.shape[1] / plate.shape[0]
     size = float(random.uniform(60, 250)) * (1.0 if aspect > 2.5 else 0.6)
     margin = random.uniform(0.0, 0.35, 2) * size * [1.0, 0.5]
@@ -231,7 +238,7 @@ def _filling(photographs: Sequence[Image], random: np.random.Generator) -> Sampl
     left = int(random.integers(0, WIDTH_PX - wide + 1))
     top = int(random.integers(0, HEIGHT_PX - high + 1))
     image[top : top + high, left : left + wide] = spoil(frame, random)
-    return _sample(image, [corners + np.array([left, top], np.float32)])
+    return _sample(image, [_Mounted(corners + np.array([left, top], np.float32), text)])
 
 
 def _demonstration(random: np.random.Generator) -> Sample:
@@ -249,16 +256,21 @@ def _demonstration(random: np.random.Generator) -> Sample:
     left, top = np.clip(aim, 0, room).astype(int).tolist()
     piece = np.asarray(image[top : top + HEIGHT_PX, left : left + WIDTH_PX], np.uint8)
     quads = [corners * scale - np.array([left, top], np.float32) for corners in scene.corners]
-    return _sample(piece, [quad.astype(np.float32) for quad in quads])
+    mounted = [
+        _Mounted(quad.astype(np.float32), _letters(vehicle.text))
+        for quad, vehicle in zip(quads, vehicles, strict=True)
+    ]
+    return _sample(piece, mounted)
 
 
-def _sample(image: Image, quads: Sequence[Corners]) -> Sample:
+def _sample(image: Image, mounted: Sequence[_Mounted]) -> Sample:
     corners = np.zeros((MAX_PLATES, 4, 2), np.float32)
     states = np.zeros(MAX_PLATES, np.uint8)
-    for row, quad in enumerate(quads):
-        corners[row] = quad
-        states[row] = state_of(quad)
-    return Sample(image, corners, states)
+    for row, plate in enumerate(mounted):
+        corners[row] = plate.corners
+        states[row] = state_of(plate.corners)
+    texts = [plate.text for plate in mounted]
+    return Sample(image, corners, states, (*texts, *[""] * (MAX_PLATES - len(texts))))
 
 
 def state_of(quad: Corners) -> int:
