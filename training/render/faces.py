@@ -45,6 +45,10 @@ _DULL: Final = (
 )
 
 
+_BARE: Final = 0.1
+"""How often a font's 1 has no flag."""
+
+
 class Face(Protocol):
     """What draws characters."""
 
@@ -54,15 +58,22 @@ class Face(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FontFace:
-    """A font, wider or narrower than it was cut."""
+    """A font, wider or narrower than it was cut.
+
+    Attributes
+    ----------
+    bare
+        Whether its 1 is an I: only the series tells them apart.
+    """
 
     path: Path
     stretch: float
     bolder: int = 0
+    bare: bool = False
 
     def draw(self, character: str) -> Ink:
         """Ink 0 to 255 of one character, uint8 ``(HEIGHT_PX, W)``."""
-        ink = _font_glyph(self.path, character)
+        ink = _font_glyph(self.path, "I" if self.bare and character == "1" else character)
         if self.bolder:
             kernel = np.ones((abs(self.bolder), abs(self.bolder)), np.uint8)
             ink = np.asarray(cv2.dilate(ink, kernel) if self.bolder > 0 else cv2.erode(ink, kernel), np.uint8)
@@ -139,9 +150,9 @@ def pick_face(manner: str, random: np.random.Generator, *, held_out: bool = Fals
     fonts = font_files(held_out=held_out)
     if fonts and (held_out or chance < 0.38):
         narrow = random.uniform(0.78, 1.15)
-        return FontFace(
-            fonts[int(random.integers(len(fonts)))], float(narrow), int(random.choice([-3, 0, 0, 0, 3, 5]))
-        )
+        font = fonts[int(random.integers(len(fonts)))]
+        bolder = int(random.choice([-3, 0, 0, 0, 3, 5]))
+        return FontFace(font, float(narrow), bolder, not held_out and random.random() < _BARE)
     if chance > 0.88:
         manner = "wild"
     ranges = MANNERS[manner]

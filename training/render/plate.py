@@ -21,6 +21,9 @@ Image = NDArray[np.uint8]
 _OF_RECORDING: Final = 0.04
 """How often a plate is drawn as in the demo's recording."""
 _BAND_PX: Final = (36, 50)
+_MARKS: Final = {"DE": "AOU", "HR": "CSZ"}
+"""Letters that may bear a mark, which no text of ours has: two dots in Germany, a caron in Croatia."""
+_MARKED: Final = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ def draw(
     field, ink = _colours(look, random)
     face = pick_face(look.manner, random, held_out=held_out)
     spacing = _spacing(kind, random)
-    lines = [_letter(line, face, spacing, random) for line in written.split("/")]
+    marks = _MARKS.get(kind, "")
+    lines = [_letter(line, face, spacing, random, marks) for line in written.split("/")]
     image = _compose(lines, look, (field, ink), random)
     text = "".join(each for each in written if each in alphabet.CHARACTERS)
     return Plate(image, text, kind[:2], len(lines))
@@ -131,7 +135,9 @@ def _spacing(kind: str, random: np.random.Generator) -> tuple[int, int]:
     return int(random.integers(*loose)), int(random.integers(2, 40 if loose[1] == 22 else 24))
 
 
-def _letter(line: str, face: Face, spacing: tuple[int, int], random: np.random.Generator) -> Image:
+def _letter(
+    line: str, face: Face, spacing: tuple[int, int], random: np.random.Generator, marks: str = ""
+) -> Image:
     """Set a line: uint8 ``(HEIGHT_PX, W, 4)``.
 
     Channel 0 is how much ink of the plate's own colour is there, channels 1 to 3 are the colour of the seals,
@@ -154,6 +160,8 @@ def _letter(line: str, face: Face, spacing: tuple[int, int], random: np.random.G
         if pieces and line[number - 1] not in BETWEEN:
             pieces.append(np.zeros((HEIGHT_PX, max(1, gap), 4), np.uint8))
         ink = face.draw(character)
+        if character in marks and random.random() < _MARKED:
+            ink = _with_mark(ink, dots=character in "AOU")
         if jitter:
             width = max(3, round(ink.shape[1] * random.normal(1, 0.05)))
             ink = np.asarray(cv2.resize(ink, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
@@ -164,6 +172,22 @@ def _letter(line: str, face: Face, spacing: tuple[int, int], random: np.random.G
         glyph[:, :, 0] = ink
         pieces.append(glyph)
     return np.concatenate(pieces, axis=1)
+
+
+def _with_mark(ink: Image, *, dots: bool) -> Image:
+    """A letter made lower, and above it two dots or a caron: uint8 ``(HEIGHT_PX, W)``."""
+    width = ink.shape[1]
+    low = round(HEIGHT_PX * 0.78)
+    marked = np.zeros_like(ink)
+    marked[-low:] = cv2.resize(ink, (width, low), interpolation=cv2.INTER_AREA)
+    middle, reach = width // 2, width // 5
+    if dots:
+        for x in (middle - reach, middle + reach):
+            cv2.circle(marked, (x, 6), 5, 255, -1, cv2.LINE_AA)
+    else:
+        caron = np.array([[middle - reach, 1], [middle, 10], [middle + reach, 1]], np.int32)
+        cv2.polylines(marked, [caron], False, 255, 5, cv2.LINE_AA)
+    return marked
 
 
 def _between(character: str, random: np.random.Generator) -> Image:
