@@ -58,6 +58,13 @@ def _alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name no case by bytes that nobody can read, or that hold the time: processes must agree on the names."""
+    if isinstance(val, bytes) and not (len(val) <= 40 and val.decode("latin-1").isprintable()):
+        return "bytes"
+    return None
+
+
 @contextlib.contextmanager
 def turn_on(given: str | None) -> Iterator[None]:
     """Have a server that was given, if one was, to ourselves: others that test on it wait until the block ends."""
