@@ -82,7 +82,11 @@ def load(plan: Plan) -> list[Labelled]:
     ConfigurationError
         There are no labels, a line is not as it should be (names it), or a file is missing.
     """
+    if not plan.folder.is_dir():
+        raise ConfigurationError(f"{plan.folder}: no such folder")
     path = plan.labels or _labels_of(plan.folder)
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: there is no such file; name the labels with --labels")
     files = {file.name: file for file in plan.folder.iterdir() if file.suffix.lower() in SUFFIXES}
     # A crop may be stored otherwise than the frame that it is of.
     by_stem = {file.stem: file for file in files.values()}
@@ -114,8 +118,6 @@ def load(plan: Plan) -> list[Labelled]:
 
 
 def _labels_of(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise ConfigurationError(f"{folder}: no such folder")
     for path in (folder / "labels.csv", folder.parent / "labels.csv", folder.parent / "boxes.csv"):
         if path.exists():
             return path

@@ -186,6 +186,8 @@ def test_a_folder_without_labels_is_said(tmp_path: Path) -> None:
         read.load(read.Plan(tmp_path / "a" / "b"))
     with pytest.raises(ConfigurationError, match="no such folder"):
         read.load(read.Plan(tmp_path / "c"))
+    with pytest.raises(ConfigurationError, match=r"nowhere\.csv: there is no such file"):
+        read.load(read.Plan(tmp_path / "a", tmp_path / "nowhere.csv"))
 
 
 def test_tesseract_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,10 @@ def test_a_network_learns_and_its_file_says_the_same(small: Set, tmp_path: Path)
         return float(torch.nn.functional.cross_entropy(characters.flatten(0, 1), truth.flatten()))
 
     assert wrongness(network) < wrongness(start) - 0.3
+    for share, same in ((0.0, network), (1.0, start)):
+        np.testing.assert_array_equal(
+            *(each.slot.detach() for each in (training.between(network, start, share), same))
+        )
     temperatures = fit_temperatures(network, small)
     export(network, tmp_path, "small", temperatures)
     characters, _ = logits(network, small.patches)

@@ -10,7 +10,7 @@ from plates import alphabet, syntax
 from training.render import draw, nothing, photograph
 from training.render.faces import MANNERS, FontFace, font_files, pick_face
 from training.render.layouts import LOOKS, TEMPLATES
-from training.render.plate import _widened
+from training.render.plate import _widened, _with_mark
 from training.render.strokes import CHARACTERS, HEIGHT_PX, StrokeFace, form_count
 from training.render.texts import make_up
 
@@ -109,6 +109,28 @@ def test_photographs_are_patches_and_each_is_another() -> None:
         assert shot.shape == (PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3)
         assert shot.dtype == np.uint8
     assert (shots[0] != shots[1]).any()
+
+
+def test_a_one_without_a_flag_is_an_i() -> None:
+    for file in font_files()[:5]:
+        usual, bare = FontFace(file, 1.0), FontFace(file, 1.0, bare=True)
+        np.testing.assert_array_equal(bare.draw("1"), usual.draw("I"))
+        np.testing.assert_array_equal(bare.draw("7"), usual.draw("7"))
+    random = np.random.default_rng(5)
+    for held_out in (False, True):
+        faces = [pick_face("BE", random, held_out=held_out) for _ in range(400)]
+        fonts = [each for each in faces if isinstance(each, FontFace)]
+        assert any(each.bare for each in fonts) == (bool(fonts) and not held_out)
+
+
+@pytest.mark.parametrize("dots", [True, False])
+def test_a_mark_stands_above_a_letter_that_is_lower_for_it(dots: bool) -> None:
+    ink = face().draw("U")
+    marked = _with_mark(ink, dots=dots)
+    assert marked.shape == ink.shape
+    assert (marked[:11] > 128).any()
+    assert not (marked[14:16] > 128).any()
+    assert (marked[-40:] > 128).any()
 
 
 def test_fonts_for_checking_are_none_of_those_for_training() -> None:

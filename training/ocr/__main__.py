@@ -21,7 +21,7 @@ from training.ocr.dataset import REGIONS, Recipe, Set, render
 from training.ocr.export import export, fit_temperatures, quantise
 from training.ocr.measure import score
 from training.ocr.network import Network
-from training.ocr.train import Schedule, train
+from training.ocr.train import Schedule, between, train
 
 SEED: Final = 1
 HELD_OUT_SEED: Final = 90_000
@@ -34,16 +34,24 @@ _AT_ONCE: Final = 250
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """So many more patches, and how they and those of the stages before are learned from."""
+    """So many more patches, and how they and those of the stages before are learned from.
+
+    Attributes
+    ----------
+    kept
+        Share that the weights it begins with have in those it ends with, for what it would forget otherwise.
+    """
 
     more: int
     schedule: Schedule
+    kept: float = 0.0
 
 
 STAGES: Final = (
     Stage(60_000, Schedule(passes=2.5, rate=3e-3)),
     Stage(66_000, Schedule(passes=2.5, rate=2.5e-3, seed=2)),
     Stage(60_000, Schedule(passes=2.75, rate=1.6e-3, seed=3)),
+    Stage(60_000, Schedule(passes=3, rate=8e-4, seed=4), kept=0.3),
 )
 """Each begins with what the one before has learned."""
 
@@ -88,7 +96,7 @@ def main() -> None:
     for number, stage in enumerate(STAGES):
         recipes.append(Recipe(SEED + number, int(stage.more * arguments.share), empty=True))
         data = render(recipes, arguments.cache, arguments.workers)
-        network = train(data, stage.schedule, network, _say)
+        network = between(train(data, stage.schedule, network, _say), network, stage.kept)
         some = data.patches[-_FOR_RANGES:].copy()
         # Before the next set is loaded: both together may not fit.
         del data

@@ -80,6 +80,14 @@ def train(data: Set, schedule: Schedule, start: Network, report: Callable[[str],
     return averaged.cpu()
 
 
+@torch.no_grad()
+def between(network: Network, other: Network, share: float) -> Network:
+    """Return the network whose weights are `share` of the way from those of one to those of the other."""
+    made = copy.deepcopy(network)
+    _average(made, other, 1 - share)
+    return made
+
+
 def _share(done: float) -> float:
     if done < _WARM_UP:
         return done / _WARM_UP + 0.01
