@@ -4,10 +4,17 @@ import { fillPicture, fillPlate } from "./vehicle.js";
 
 // True where the answer was yes; Escape, and any other button, is no.
 export function ask(box) {
+  const ended = new AbortController();
   box.returnValue = "no";
   box.showModal();
   return new Promise((decided) => {
-    box.addEventListener("close", () => decided(box.returnValue === "yes"), { once: true });
+    const end = (yes) => {
+      ended.abort();
+      decided(yes);
+    };
+    // Escape is an answer at once: "close" comes a moment later, and a key pressed meanwhile would be lost.
+    box.addEventListener("cancel", () => end(false), { signal: ended.signal });
+    box.addEventListener("close", () => end(box.returnValue === "yes"), { signal: ended.signal });
   });
 }
 

@@ -249,6 +249,24 @@ async def test_the_plate_that_is_looked_for_is_not_misread_away(desk: Desk) -> N
     await expect(page.locator("li.alert .given")).to_contain_text("Bevestigd door operator")
 
 
+async def test_a_key_right_after_escape_is_not_lost(desk: Desk) -> None:
+    await desk.store.record(make_alert(1, read="1ABC128", listed="1ABC123"))
+    page = await desk.open("operator")
+    await choose_first(page)
+    await page.keyboard.press("2")
+    await expect(page.locator("#true-plate")).to_be_focused()
+    # Before the browser tells anybody that the dialog is closed.
+    await page.evaluate(
+        """async () => {
+            document.getElementById("misread").requestClose();
+            for (let turn = 0; turn < 50; turn++) await null;
+            const key = new KeyboardEvent("keydown", { key: "1", bubbles: true });
+            document.querySelector("li.chosen").dispatchEvent(key);
+        }"""
+    )
+    await expect(page.locator("#confirm")).to_be_visible()
+
+
 async def test_the_same_again_tells_nothing_where_that_is_what_is_listed(desk: Desk) -> None:
     alert = make_alert(1)
     await desk.store.record(alert)
