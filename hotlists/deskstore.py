@@ -7,6 +7,7 @@ import contextlib
 import logging
 import re
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from hotlists.edits import Edit
 from hotlists.entry import Handling, Hotlist
 from hotlists.parsed import NO_COLUMNS, as_entries
 from hotlists.snapshot import is_pattern
-from hotlists.store import HotlistError, HotlistStore, now_ms
+from hotlists.store import HotlistError, HotlistStore, known, now_ms
 from hotlists.versions import Kind, Listing, ListState, Mark, Staged, VersionInfo
 from plates import alphabet
 
@@ -234,29 +235,40 @@ class DeskStore(HotlistStore):
             A list that is asked about is damaged: what is on it cannot be told.
         """
         states = (await self.state()).lists
-        found = [await self._naming(each, states[each], plate) for each in states if name in (None, each)]
+        asked = {each: state for each, state in states.items() if name in (None, each) and state.mark.number}
+        found = [await self._naming(each, state, plate) for each, state in asked.items()]
         return [listing for listings in found for listing in listings]
 
     async def find_readable(self, plate: str) -> tuple[list[Listing], list[Hotlist]]:
         """Return what `find` does, of every list that can be read; and the lists that are damaged."""
+        return await self.each_readable(lambda name, state: self._naming(name, state, plate))
+
+    async def each_readable(
+        self, look: Callable[[str, ListState], Awaitable[list[Listing]]]
+    ) -> tuple[list[Listing], list[Hotlist]]:
+        """Look at each list that is live: return what is found on them, and those that are damaged.
+
+        Parameters
+        ----------
+        look
+            Given a list's name and what is live of it; its `HotlistError` says that it is damaged.
+        """
         found: list[Listing] = []
         unread = []
         for name, state in (await self.state()).lists.items():
+            if not state.mark.number:
+                continue
             try:
-                found += await self._naming(name, state, plate)
+                found += await look(name, state)
             except HotlistError:
                 unread.append(state.hotlist or unknown(name))
         return found, unread
 
     async def _naming(self, name: str, state: ListState, plate: str) -> list[Listing]:
-        """Return the live entries of one list that name a plate; none where it is not live."""
-        hotlist, number = state.hotlist, state.mark.number
-        if not number:
-            return []
-        if hotlist is None:
-            raise HotlistError(f"the metadata of list {name!r} cannot be read; describe it again")
-        known = await self._know(name, state)
-        entries = as_entries(await asyncio.to_thread(known.naming, plate))
+        """Return the live entries of one list that name a plate."""
+        hotlist, number = known(name, state.hotlist), state.mark.number
+        held = await self._know(name, state)
+        entries = as_entries(await asyncio.to_thread(held.naming, plate))
         return [Listing(hotlist, entry, number, number, state.when_ns) for entry in entries]
 
     async def know_live(self) -> None:

@@ -16,7 +16,6 @@ import numpy as np
 
 from hotlists import damage
 from hotlists.columns import Columns, pack_entries
-from hotlists.deskstore import unknown
 from hotlists.entry import Handling, Hotlist, HotlistEntry
 from hotlists.exports import spreadsheet_safe
 from hotlists.fitting import fitting
@@ -28,8 +27,8 @@ from hotlists.people import Actor, Right
 from hotlists.previews import entry_shape
 from hotlists.problems import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from hotlists.shapes import Changed, EntryGiven, Found, FoundAll, ListNamed
-from hotlists.store import HotlistError
-from hotlists.versions import Listing
+from hotlists.store import HotlistError, known
+from hotlists.versions import Listing, ListState
 
 ALONE_S: Final = 24 * 3600
 """On a list with the two-person rule, what one person adds by themselves is valid for at most this long."""
@@ -192,7 +191,7 @@ class Entries:
                 "plate", f"a part of a plate to look for has {FEWEST_ASKED} letters and digits at least"
             )
         async with redis_needed():
-            found, unread = await (self._store.find_readable(wanted) if whole else self._fitting(wanted))
+            found, unread = await (self._store.find_readable(wanted) if whole else self._find_part(wanted))
         listings = [each for each in found if _may_know(actor, each)]
         covert = any(_is_covert(each.entry, each.hotlist) for each in listings)
         await self._ledger.record(actor, "hotlist.find", wanted, why, covert=covert)
@@ -204,25 +203,16 @@ class Entries:
             unread=[ListNamed(name=each.name, title=each.title) for each in unread if actor.may_see(each)],
         )
 
-    async def _fitting(self, pattern: str) -> tuple[list[Listing], list[Hotlist]]:
+    async def _find_part(self, pattern: str) -> tuple[list[Listing], list[Hotlist]]:
         """Return the live entries that fit a part of a plate, and the lists that are damaged."""
-        listings: list[Listing] = []
-        unread = []
-        for name, state in (await self._store.state()).lists.items():
-            hotlist, number = state.hotlist, state.mark.number
-            if not number:
-                continue
-            try:
-                columns = await self._store.read(name, number)
-            except HotlistError:
-                hotlist = None
-            if hotlist is None:
-                unread.append(state.hotlist or unknown(name))
-                continue
+
+        async def look(name: str, state: ListState) -> list[Listing]:
+            hotlist, number = known(name, state.hotlist), state.mark.number
+            columns = await self._store.read(name, number)
             rows = await asyncio.to_thread(fitting, columns.keys, pattern)
-            entries = as_entries(columns.chosen(rows))
-            listings += [Listing(hotlist, entry, number, number, 0) for entry in entries]
-        return listings, unread
+            return [Listing(hotlist, entry, number, number, 0) for entry in as_entries(columns.chosen(rows))]
+
+        return await self._store.each_readable(look)
 
     async def export(self, actor: Actor, name: str, number: int | None, *, why: str) -> AsyncIterator[bytes]:
         """Give a version's entries as CSV, the live one by default, in pieces.

@@ -97,10 +97,7 @@ class HotlistStore:
         raw = await self._redis.hget(scripts.META, name)
         if raw is None:
             raise HotlistError(f"there is no list {name!r}; make it first")
-        hotlist = _hotlist(raw)
-        if hotlist is None:
-            raise HotlistError(f"the metadata of list {name!r} cannot be read; describe it again")
-        return hotlist
+        return known(name, _hotlist(raw))
 
     async def lists(self) -> list[tuple[Hotlist, int | None]]:
         """Return every list with the number of its live version (None: nothing published), by name.
@@ -372,6 +369,19 @@ def _damaged(name: str, number: int, error: Exception) -> HotlistError:
     return HotlistError(
         f"version {number} of list {name!r} is damaged in Redis ({error}); upload it again or roll back"
     )
+
+
+def known(name: str, hotlist: Hotlist | None) -> Hotlist:
+    """Return a list's metadata.
+
+    Raises
+    ------
+    HotlistError
+        It is None: it could not be read.
+    """
+    if hotlist is None:
+        raise HotlistError(f"the metadata of list {name!r} cannot be read; describe it again")
+    return hotlist
 
 
 def _hotlist(raw: bytes | None) -> Hotlist | None:

@@ -26,7 +26,7 @@ from hotlists.entry import Hotlist
 from hotlists.journal import Change
 from hotlists.parsed import NO_COLUMNS
 from hotlists.snapshot import Delta, Snapshot
-from hotlists.store import HotlistError, HotlistStore
+from hotlists.store import HotlistError, HotlistStore, known
 from hotlists.versions import ListState, Mark, StoreState
 from pipeline.match.aside import aside
 from pipeline.match.index import Index, segments_of
@@ -188,7 +188,7 @@ class Follower:
             if not each.mark.number or self._waits(name, each):
                 continue
             with self._trouble_of(name, each.mark):
-                lists.append((_known(name, each), await self._store.read(name, each.mark.number)))
+                lists.append((known(name, each.hotlist), await self._store.read(name, each.mark.number)))
                 marks[name] = each.mark
                 self.behind.pop(name, None)
         if lists:
@@ -240,7 +240,7 @@ class Follower:
         mark = each.mark
         if not mark.number:
             return Delta(0, emptied=(name,))
-        hotlist = _known(name, each)
+        hotlist = known(name, each.hotlist)
         if _same(mark, mine):
             return Delta(0, [(hotlist, NO_COLUMNS)])
         edit = await self._edit(name, mine, mark.number)
@@ -272,8 +272,7 @@ class Follower:
         try:
             with self._trouble_of(name, each.mark):
                 change = delta or await self._delta_of(name, each, mine)
-                is_large = _rows(change) > SIDE_ROWS
-                prepared = await asyncio.to_thread(_prepared, self.matcher, change) if is_large else None
+                prepared = await asyncio.to_thread(_prepared, self.matcher, change)
                 async with self._turn:
                     await self._apply(replace(change, version=self.version), {name: each.mark}, prepared)
                 self.behind.pop(name, None)
@@ -320,12 +319,6 @@ def _marked(marks: Mapping[str, Mark], changed: Mapping[str, Mark | None]) -> di
     return {name: mark for name, mark in every.items() if mark is not None}
 
 
-def _known(name: str, each: ListState) -> Hotlist:
-    if each.hotlist is None:
-        raise HotlistError(f"the metadata of list {name!r} cannot be read; describe it again")
-    return each.hotlist
-
-
 def _same(mark: Mark, mine: Mark | None) -> bool:
     """Whether the entries are those that are held: only what is said of the list may differ."""
     return mine is not None and bool(mark.id) and (mine.number, mine.id) == (mark.number, mark.id)
@@ -350,14 +343,13 @@ def _hurried(snapshot: Snapshot) -> Matcher:
 
 
 def _again(matcher: Matcher, delta: Delta) -> Matcher:
-    """Apply what was applied before, while nothing is matched yet."""
-    prepared = matcher.prepare(delta, threads=_cores()) if _rows(delta) > SIDE_ROWS else None
-    return matcher.apply(delta, prepared)
+    """Apply what was applied before."""
+    return matcher.apply(delta, _prepared(matcher, delta))
 
 
-def _prepared(matcher: Matcher, delta: Delta) -> Prepared:
-    """Prepare a delta: for half a second per million entries, reads share the cores with this."""
-    return matcher.prepare(delta, threads=_cores())
+def _prepared(matcher: Matcher, delta: Delta) -> Prepared | None:
+    """Prepare a delta, if it is large: for half a second per million entries, reads share the cores with this."""
+    return matcher.prepare(delta, threads=_cores()) if _rows(delta) > SIDE_ROWS else None
 
 
 def _merged(matcher: Matcher, names: frozenset[str]) -> Matcher:
