@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hotlists.columns import unpack_country
+from hotlists.columns import pack_country, unpack_country
+from pipeline.ingest.decoding import likeliest
 from plates import alphabet
 
 if TYPE_CHECKING:
@@ -84,15 +85,15 @@ class Evidence:
         normalised: NDArray[np.float32] = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
         return normalised
 
-    @property
-    def text(self) -> tuple[str, float]:
-        """The likeliest text of this length, and its confidence."""
+    def text(self, country: str) -> tuple[str, float]:
+        """Say which text of this length it is, of a plate of that country (empty: of any), and how surely."""
         shares = self.shares
-        seen, rest = shares[: self.length, 1:], shares[self.length :, alphabet.PAD]
-        codes = np.zeros((1, alphabet.SLOTS), np.uint8)
-        codes[0, : self.length] = seen.argmax(axis=1) + 1
-        sure = self.weight if self.frames == 1 else float(seen.max(axis=1).prod() * rest.prod())
-        return alphabet.decode(codes)[0], sure
+        of_length = np.zeros_like(shares)
+        of_length[: self.length, 1:] = shares[: self.length, 1:]
+        of_length[self.length :, alphabet.PAD] = 1.0
+        codes = likeliest(of_length[None], np.array([pack_country(country)], np.uint16))
+        chosen = shares[np.arange(len(shares)), codes[0]]
+        return alphabet.decode(codes)[0], self.weight if self.frames == 1 else float(chosen.prod())
 
     @classmethod
     def of(cls, look: Look) -> Evidence:

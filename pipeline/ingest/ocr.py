@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hotlists.columns import pack_country
 from pipeline.batch import ReadBatch
 from pipeline.errors import ConfigurationError
+from pipeline.ingest.decoding import likeliest
 from plates import alphabet
 
 if TYPE_CHECKING:
@@ -103,15 +104,16 @@ class Reader:
             )
         shares, regions = self._look(patches)
         probabilities, fits = self._slots(shares)
-        codes = probabilities.argmax(axis=2).astype(np.uint8)
-        found = codes.any(axis=1) & fits
-        confidence = np.where(found, probabilities.max(axis=2).prod(axis=1), 0.0).astype(np.float32)
-        codes[~found] = alphabet.PAD
-        probabilities[~found] = 0.0
+        found = (probabilities.argmax(axis=2) != alphabet.PAD).any(axis=1) & fits
         country = np.zeros(len(patches), np.uint16)
         if regions is not None:
             sure = found & (regions.max(axis=1) >= SURE_OF_COUNTRY)
             country = np.where(sure, self._countries[regions.argmax(axis=1)], 0).astype(np.uint16)
+        codes = likeliest(probabilities, country)
+        chosen = np.take_along_axis(probabilities, codes[:, :, None].astype(np.int64), axis=2)[:, :, 0]
+        confidence = np.where(found, chosen.prod(axis=1), 0.0).astype(np.float32)
+        codes[~found] = alphabet.PAD
+        probabilities[~found] = 0.0
         return ReadBatch.of(
             codes, captured_at_ns, country=country, confidence=confidence, probabilities=probabilities
         )

@@ -162,6 +162,11 @@ class Track:
         """The country, where no frame says another: a wrong one would lose the hit."""
         return next(iter(self.countries)) if len(self.countries) == 1 else ""
 
+    @property
+    def text(self) -> tuple[str, float]:
+        """What is read on it, and how surely."""
+        return self.leading.text(self.country)
+
     def is_open(self, at_ns: int) -> bool:
         """Whether a frame of that time can be of it."""
         age_ns = max(at_ns, self.place.at_ns) - min(at_ns, self.first_ns)
@@ -245,7 +250,7 @@ class Tracker:
             if number is None or look.quality > _BETTER * track.best.quality:
                 patch, picture = shoot(row)
                 track = replace(track, best=look, best_frame=frame, patch=patch, picture=picture)
-            text, frames = track.leading.text[0], track.leading.frames
+            text, frames = track.text[0], track.leading.frames
             said, rested_on = track.told
             # So a vehicle that is in view for long is told of a few times, not with every frame.
             calls = text != said or frames >= 2 * rested_on
@@ -312,15 +317,15 @@ def _scores(tracks: Sequence[Track], looks: Sequence[Look], at_ns: int) -> NDArr
             elif track.place.may_be(Place.of(look.box, at_ns)):
                 if alike.any():
                     scores[number, column] = same[alike, column].max()
-                elif _may_be_cut(track.leading, look):
+                elif _may_be_cut(track, look):
                     scores[number, column] = CONTRADICTION**alphabet.SLOTS
     return scores
 
 
-def _may_be_cut(evidence: Evidence, look: Look) -> bool:
+def _may_be_cut(track: Track, look: Look) -> bool:
     """Whether two texts of different lengths may be of one plate: one is unsure, and lacks a piece."""
-    one, other = sorted((evidence.text[0], look.text), key=len)
-    if min(evidence.weight / evidence.frames, look.confidence) >= UNSURE:
+    one, other = sorted((track.text[0], look.text), key=len)
+    if min(track.leading.weight / track.leading.frames, look.confidence) >= UNSURE:
         return False
     before = _common(one, other)
     return before + _common(one[::-1], other[::-1]) >= len(one) - 1

@@ -107,7 +107,7 @@ class FrameReader:
 def _plate_read(track: Track, capture: Capture) -> PlateRead:
     """Make the read of a track; `capture` is the one that calls for it, whose latency is measured."""
     evidence, best = track.leading, track.best_frame
-    text, confidence = evidence.text
+    text, confidence = track.text
     return PlateRead(
         read_id=track.read_id,
         capture_id=best.capture_id,

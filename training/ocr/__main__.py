@@ -22,11 +22,19 @@ from training.ocr.export import export, fit_temperatures, quantise
 from training.ocr.measure import score
 from training.ocr.network import Network
 from training.ocr.train import Schedule, between, train
+from training.render.layouts import LOOKS
 
 SEED: Final = 1
 HELD_OUT_SEED: Final = 90_000
 MODERATE_SEED: Final = 91_000
+OLD_SEED: Final = 91_001
 BELGIAN_SEED: Final = 92_000
+_OFTENER: Final = {
+    "SK": 4, "CZ": 3, "DE": 3, "FR": 3, "NL": 3, "PL": 3,
+    "LU": 2, "GB": 2, "RO": 2, "ES": 2, "IT": 2, "AT": 2, "HU": 2,
+}  # fmt: skip
+ABROAD: Final = tuple(kind for kind in LOOKS if not kind.startswith("BE") for _ in range(_OFTENER.get(kind, 1)))
+"""Kinds of plates other than Belgian ones, those oftener that pass oftener or are harder."""
 _FOR_RANGES: Final = 512
 """Patches that the integers' ranges are found by."""
 _AT_ONCE: Final = 250
@@ -40,11 +48,17 @@ class Stage:
     ----------
     kept
         Share that the weights it begins with have in those it ends with, for what it would forget otherwise.
+    abroad
+        So many more again, of other countries than Belgium (`ABROAD`).
+    alone
+        Whether those of the stages before are left aside.
     """
 
     more: int
     schedule: Schedule
     kept: float = 0.0
+    abroad: int = 0
+    alone: bool = False
 
 
 STAGES: Final = (
@@ -52,6 +66,7 @@ STAGES: Final = (
     Stage(66_000, Schedule(passes=2.5, rate=2.5e-3, seed=2)),
     Stage(60_000, Schedule(passes=2.75, rate=1.6e-3, seed=3)),
     Stage(60_000, Schedule(passes=3, rate=8e-4, seed=4), kept=0.3),
+    Stage(81_000, Schedule(passes=3, rate=1e-3, seed=5), abroad=81_000, alone=True),
 )
 """Each begins with what the one before has learned."""
 
@@ -64,19 +79,25 @@ def describe(reader: Reader, name: str, data: Set) -> str:
     """Read a set in which every patch has a plate, as the product does, and say how well."""
     batches = np.array_split(np.arange(len(data)), max(1, len(data) // _AT_ONCE))
     reads = [reader.read(data.patches[rows], np.zeros(len(rows), np.int64)) for rows in batches]
+    exact = np.concatenate(
+        [(each.codes == data.codes[rows]).all(axis=1) for each, rows in zip(reads, batches, strict=True)]
+    )
     got = score(np.concatenate([each.probabilities for each in reads]), data.codes)
     said = np.concatenate([each.country for each in reads])
     right = said == np.array([pack_country(each) for each in REGIONS], np.uint16)[data.regions]
     return (
-        f"{name}: exact {got.exact:.4f}, characters {got.characters:.4f}, "
+        f"{name}: exact {exact.mean():.4f}, characters {got.characters:.4f}, "
         f"calibration error {got.calibration:.4f}, country said {(said > 0).mean():.3f}, "
         f"wrongly {((said > 0) & ~right).mean():.4f}"
     )
 
 
-def belgian(seed: int, count: int, *, held_out: bool) -> Recipe:
-    """Belgian plates of every series, 14 pixels a character and more, with little dirt, blur and noise."""
-    return Recipe(seed, count, ("BE", "BE-old"), hardness=0.4, held_out=held_out, usual=True)
+def belgian(seed: int, count: int, kind: str = "BE", *, held_out: bool) -> Recipe:
+    """Belgian plates, 14 pixels a character and more, with little dirt, blur and noise.
+
+    `kind` is ``BE`` for the series since 2010, in one line and two, and ``BE-old`` for those before.
+    """
+    return Recipe(seed, count, (kind,), hardness=0.4, held_out=held_out, usual=True)
 
 
 def main() -> None:
@@ -94,7 +115,12 @@ def main() -> None:
     network = Network(len(REGIONS))
     recipes: list[Recipe] = []
     for number, stage in enumerate(STAGES):
+        if stage.alone:
+            recipes.clear()
         recipes.append(Recipe(SEED + number, int(stage.more * arguments.share), empty=True))
+        if stage.abroad:
+            count = int(stage.abroad * arguments.share)
+            recipes.append(Recipe(SEED + 100 + number, count, ABROAD, empty=True))
         data = render(recipes, arguments.cache, arguments.workers)
         network = between(train(data, stage.schedule, network, _say), network, stage.kept)
         some = data.patches[-_FOR_RANGES:].copy()
@@ -108,9 +134,13 @@ def main() -> None:
     _say(f"temperatures {temperatures}")
     reader = Reader(arguments.out, arguments.workers)
     _say(describe(reader, "any country, hard, held-out fonts", hard))
-    for seed, fonts, held_out in ((MODERATE_SEED, "held-out", True), (BELGIAN_SEED, "training's", False)):
-        moderate = render([belgian(seed, count, held_out=held_out)], arguments.cache, arguments.workers)
-        _say(describe(reader, f"Belgian, moderate, {fonts} fonts", moderate))
+    for seed, kind, fonts, held_out in (
+        (MODERATE_SEED, "BE", "held-out", True),
+        (OLD_SEED, "BE-old", "held-out", True),
+        (BELGIAN_SEED, "BE", "training's", False),
+    ):
+        moderate = render([belgian(seed, count, kind, held_out=held_out)], arguments.cache, arguments.workers)
+        _say(describe(reader, f"{kind}, moderate, {fonts} fonts", moderate))
 
 
 if __name__ == "__main__":

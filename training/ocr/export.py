@@ -24,7 +24,7 @@ from torch.nn import functional
 from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
 from plates import alphabet
 from training.ocr.dataset import NOWHERE, REGIONS, Set
-from training.ocr.network import CLASSES, Network
+from training.ocr.network import CLASSES, MEAN, SPREAD, Network
 
 PAD: Final = "_"
 _OPSET: Final = 17
@@ -80,19 +80,53 @@ def quantise(path: Path, patches: NDArray[np.uint8]) -> None:
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
         nodes = onnx.load(str(prepared)).graph.node
         # How the slots look is left alone: it is a hundredth of the work, and decides what is read.
-        exact = [node.name for node in nodes if node.op_type == "Add" and "trunk" not in node.name]
+        exact = [node.name for node in nodes if node.op_type in ("Add", "Relu") and "trunk" not in node.name]
         quantize_static(
             str(prepared),
             str(path),
             _Ranges(patches),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Add"],
+            op_types_to_quantize=["Conv", "Add", "Relu"],
             nodes_to_exclude=exact,
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+    _take_bytes(path)
+
+
+def _take_bytes(path: Path) -> None:
+    """Let the first convolution take the patch's bytes as they are, for they are its integers already.
+
+    A byte x means (x - MEAN) / SPREAD, which is what a scale and a zero point say: nothing need be computed, and
+    nothing is rounded.
+    """
+    model = onnx.load(str(path))
+    graph = model.graph
+    by_input = {name: node for node in graph.node for name in node.input}
+    cast = next(node for node in graph.node if node.op_type == "Cast")
+    spent, last = [cast], cast
+    while last.op_type != "DequantizeLinear":
+        last = by_input[last.output[0]]
+        spent.append(last)
+    scale = onnx.numpy_helper.from_array(np.array(1 / SPREAD, np.float32), "byte_scale")
+    zero = onnx.numpy_helper.from_array(np.array(MEAN, np.uint8), "byte_zero")
+    graph.initializer.extend([scale, zero])
+    at = list(graph.node).index(cast)
+    graph.node.insert(
+        at,
+        onnx.helper.make_node(
+            "DequantizeLinear", [cast.input[0], scale.name, zero.name], list(last.output), "bytes"
+        ),
+    )
+    for node in spent:
+        graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    for spare in [each for each in graph.initializer if each.name not in used]:
+        graph.initializer.remove(spare)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
 
 
 def configuration() -> str:

@@ -2,8 +2,8 @@
 
 A patch of 64x256 pixels becomes a grid of 4x32 features. Wide depthwise convolutions let every place of the grid
 know what stands to its left and right, for a slot is found by counting. Each slot then weighs the places of the
-grid (so that a second line is only another place to look at), learns what the other slots saw, looks again, and
-classifies what it sees there.
+grid (so that a second line is only another place to look at), learns what the other slots saw, looks again, and,
+when it has asked each of them, once more; then it classifies what it sees there.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from plates import alphabet
 
 CLASSES: Final = len(alphabet.CHARACTERS) + 1
 CHANNELS: Final = (32, 64, 128)
-_MEAN: Final = 114.0
-_SPREAD: Final = 64.0
+HEADS: Final = 4
+MEAN: Final = 114
+SPREAD: Final = 64
 
 
 class _Unit(nn.Module):
@@ -71,6 +72,29 @@ class _Agreement(nn.Module):
         return seen + mixed
 
 
+class _Context(nn.Module):
+    """Let each slot ask the others what it may be, and think it over; residual, and at first nothing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.ask = nn.Linear(channels, 3 * channels, bias=False)
+        self.told = nn.Linear(channels, channels)
+        self.own = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, 2 * channels), nn.ReLU(inplace=True),
+            nn.Linear(2 * channels, channels),
+        )  # fmt: skip
+        for last in (self.told, self.own[3]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        heads = self.ask(self.norm(seen)).unflatten(2, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
+        weights = (heads[0] @ heads[1].transpose(2, 3) / heads.shape[-1] ** 0.5).softmax(dim=3)
+        informed = seen + self.told((weights @ heads[2]).transpose(1, 2).flatten(2))
+        return informed + self.own(informed)
+
+
 def _expected_places() -> Tensor:
     """Where each slot looks first, before it has learned: ``(1, SLOTS, 4, 32)``.
 
@@ -115,18 +139,28 @@ class Network(nn.Module):
         nn.init.zeros_(self.again.weight)
         self.keys = nn.Conv2d(c, c, 1, bias=False)
         self.second = _Agreement(c)
+        self.context = _Context(c)
+        self.once_more = nn.Linear(c, c, bias=False)
+        self.last_keys = nn.Conv2d(c, c, 1, bias=False)
+        self.fresh = nn.Linear(c, c, bias=False)
+        nn.init.zeros_(self.fresh.weight)
+        self.last_context = _Context(c)
         self.what = nn.Sequential(nn.Linear(c, c), nn.ReLU(inplace=True), nn.Linear(c, CLASSES))
         self.slot = nn.Parameter(torch.zeros(1, alphabet.SLOTS, c))
         self.region = nn.Sequential(nn.Linear(2 * c, c), nn.ReLU(inplace=True), nn.Linear(c, regions))
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of float patches ``(N, 3, 64, 256)``, 0 to 255: ``(N, SLOTS, CLASSES)`` and ``(N, regions)``."""
-        grid = self.trunk((patches - _MEAN) / _SPREAD) + self.place
+        grid = self.trunk((patches - MEAN) / SPREAD) + self.place
         places = grid.flatten(2).transpose(1, 2)
         first = (self.where(grid) + self.expected).flatten(2)
         glance = self.agreement(first.softmax(dim=2) @ places + self.slot)
         # Knowing what the others saw, each looks again: so none doubles a character, and none leaves one out.
         moved = self.again(glance) @ self.keys(grid).flatten(2)
-        seen = self.second((first + moved).softmax(dim=2) @ places + self.slot)
+        again = first + moved
+        seen = self.context(self.second(again.softmax(dim=2) @ places + self.slot))
+        # And once more, knowing what it and the others may be.
+        last = again + self.once_more(seen) @ self.last_keys(grid).flatten(2)
+        seen = self.last_context(seen + self.fresh(last.softmax(dim=2) @ places))
         pooled = torch.cat([grid.mean(dim=(2, 3)), grid.amax(dim=(2, 3))], dim=1)
         return self.what(seen), self.region(pooled)

@@ -279,8 +279,9 @@ def _light(picture: Image, random: np.random.Generator, hardness: float) -> Imag
     height, width = lit.shape[:2]
     chance = random.random()
     if chance < 0.10:
-        # Infra-red: no colour, the plate bright and all else dark or the reverse.
-        lit = np.repeat(lit[:, :, int(random.integers(0, 3))][:, :, None], 3, axis=2)
+        # Infra-red: no colour, the plate bright and all else dark or the reverse. Red ink is dark to it too, or no
+        # camera would read a Belgian plate by night.
+        lit = np.repeat(lit[:, :, int(random.integers(1, 3))][:, :, None], 3, axis=2)
         lit = (lit - lit.mean()) * random.uniform(0.7, 1.4) + random.uniform(80, 190)
     elif chance < 0.25:
         lit = np.repeat(lit.mean(axis=2, keepdims=True), 3, axis=2)

@@ -46,7 +46,9 @@ _DULL: Final = (
 
 
 _BARE: Final = 0.1
-"""How often a font's 1 has no flag."""
+"""How often a font's 1 has no flag, in training."""
+_BARE_WIDTH: Final = 1.5
+"""A 1 that is less wide than so many of its stem has no flag."""
 
 
 class Face(Protocol):
@@ -102,7 +104,21 @@ def _font_glyph(path: Path, character: str) -> Ink:
     ImageDraw.Draw(canvas).text((-left, -top), character, font=lettering, fill=255, anchor="ls")
     ink = np.asarray(canvas)
     # Round letters overshoot, and old-style digits hang: on plates all have one height.
-    return np.asarray(cv2.resize(ink, (ink.shape[1], HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
+    level = np.asarray(cv2.resize(ink, (ink.shape[1], HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
+    return _flagged(level) if character == "1" else level
+
+
+def _flagged(ink: Ink) -> Ink:
+    """Give a 1 that is a bare stem its flag: no plate has one without."""
+    columns = np.flatnonzero((ink > 128).any(axis=0))
+    left, stem = int(columns[0]), float(np.median((ink > 128).sum(axis=1)))
+    if columns[-1] + 1 - left > _BARE_WIDTH * stem:
+        return ink
+    reach = round(1.5 * stem)
+    flagged = np.pad(ink[:, left:], ((0, 0), (reach, 0)))
+    outline = [(reach, 0), (reach + 0.6 * stem, 0), (reach, 1.4 * stem), (0, 2.6 * stem), (0, 1.5 * stem)]
+    cv2.fillPoly(flagged, [np.round(outline).astype(np.int32)], 255, cv2.LINE_AA)
+    return flagged
 
 
 @cache

@@ -264,12 +264,17 @@ def _compose(lines: list[Image], look: Look, colours: tuple[Colour, Colour], ran
     right = int(random.integers(*_BAND_PX)) if random.random() < look.right_band else 0
     side, above = int(random.integers(6, 26)), int(random.integers(9, 22))
     two = len(lines) == 2
-    widest = max(line.shape[1] for line in lines)
+    # On a plate of two lines the band is as high as the plate, or stands beside the second line alone.
+    low = two and random.random() < 0.6
+    beside = [0 if low and number == 0 else band for number in range(len(lines))]
     if two:
-        width = max(int(random.integers(280, 345)), widest + (0 if random.random() < 0.6 else band) + 2 * side)
+        needed = [line.shape[1] + room + right + 2 * side for line, room in zip(lines, beside, strict=True)]
+        width = max(int(random.integers(280, 345)), *needed)
         height = 2 * HEIGHT_PX + 2 * above + int(random.integers(10, 26))
         if random.random() < 0.5:
-            lines = _widened(lines, (width - 2 * side) / widest)
+            free = width - right - 2 * side
+            rooms = [(free - band_px) / line.shape[1] for line, band_px in zip(lines, beside, strict=True)]
+            lines = _widened(lines, min(rooms))
     else:
         standard = int(random.choice([520, 520, 520, 440, 0])) if random.random() < 0.8 else 0
         lines = [_squeeze(lines[0], max(standard, 300) - band - right - 2 * side, random)] if standard else lines
@@ -281,18 +286,17 @@ def _compose(lines: list[Image], look: Look, colours: tuple[Colour, Colour], ran
     if edge:
         inset = int(random.integers(0, 5))
         cv2.rectangle(plate, (inset, inset), (width - 1 - inset, height - 1 - inset), ink, edge)
-    # On a plate of two lines the band is as high as the plate, or stands beside the second line alone.
-    top = height // 2 if two and random.random() < 0.6 else 0
     if has_band:
-        _draw_band(plate, 0, band, top, look.mark, random)
+        _draw_band(plate, 0, band, height // 2 if low else 0, look.mark, random)
     if right:
-        _draw_band(plate, width - right, right, top, "", random)
+        _draw_band(plate, width - right, right, 0, "", random)
     for number, line in enumerate(lines):
-        room = width - band - right if top == 0 or number == 1 else width
-        begin = (band if top == 0 or number == 1 else 0) + (room - line.shape[1]) // 2
+        begin = beside[number] + (width - beside[number] - right - line.shape[1]) // 2
         if two and number == 1 and random.random() < 0.45:
-            begin = width - side - line.shape[1]
-        begin = int(np.clip(begin + random.integers(-5, 6), 0, max(0, width - line.shape[1])))
+            begin = width - right - side - line.shape[1]
+        # Never over a band: a character that is covered is none.
+        most = max(beside[number], width - right - line.shape[1])
+        begin = int(np.clip(begin + random.integers(-5, 6), beside[number], most))
         y = above if not two else above + number * (height - 2 * above - HEIGHT_PX)
         _stamp(plate, line, (begin, y), ink)
     return plate

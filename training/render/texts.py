@@ -38,7 +38,7 @@ def make_up(random: np.random.Generator, kind: str | None = None, *, usual: bool
         return kind, _personal(random)
     at_random = chance < _SHAPELESS + _UNIFORM
     letters = LETTERS.get(kind[:2], _ALL)
-    kinds = {"d": _DIGITS, "n": _DIGITS[1:], "l": letters, "x": _ALL}
+    kinds = {"d": _DIGITS, "n": _DIGITS[1:], "l": letters, "x": letters if usual else _ALL}
     written = []
     for inside, single in _TOKEN.findall(template):
         if single and single in BETWEEN:
