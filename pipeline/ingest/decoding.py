@@ -40,12 +40,15 @@ class _Patterns:
         int64 ``(P, SLOTS)``: which class each slot is of.
     country
         uint16 ``(P,)``.
+    members
+        The codes of each class.
     outside
         float32 ``(K, 37)``: 0 for the codes of a class, minus infinity for others.
     """
 
     classes: NDArray[np.int64]
     country: NDArray[np.uint16]
+    members: tuple[NDArray[np.int64], ...]
     outside: Floats
 
 
@@ -63,7 +66,7 @@ def likeliest(probabilities: Floats, country: NDArray[np.uint16]) -> NDArray[np.
     -------
     Codes, uint8 ``(N, SLOTS)``.
     """
-    codes = probabilities.argmax(axis=2).astype(np.uint8)
+    codes: NDArray[np.uint8] = probabilities.argmax(axis=2).astype(np.uint8)
     # Where the likeliest text leaves less than this to all others together, none of them is likely enough.
     open_to_others = probabilities.max(axis=2).prod(axis=1) < SERIES_WEIGHT / (1 + SERIES_WEIGHT)
     rows = np.flatnonzero(open_to_others & codes.any(axis=1))
@@ -75,18 +78,16 @@ def likeliest(probabilities: Floats, country: NDArray[np.uint16]) -> NDArray[np.
 def _weighed(probabilities: Floats, country: NDArray[np.uint16], codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     patterns = _patterns()
     logs = np.log(np.maximum(probabilities, _LEAST)).astype(np.float32)
-    inside = logs[:, :, None, :] + patterns.outside
-    best, chosen = inside.max(axis=3), inside.argmax(axis=3)
-    slots = np.arange(alphabet.SLOTS)
+    # The likeliest character of each class, in each slot.
+    best = np.stack([logs[:, :, members].max(axis=2) for members in patterns.members], axis=2)
     chances = np.zeros((len(logs), len(patterns.classes)), np.float32)
-    for slot in slots:
+    for slot in range(alphabet.SLOTS):
         chances += best[:, slot, patterns.classes[:, slot]]
     elsewhere = (country[:, None] != 0) & (country[:, None] != patterns.country)
     chances[elsewhere] = -np.inf
     which = chances.argmax(axis=1)
-    rows = np.arange(len(logs))
-    as_series = chosen[rows[:, None], slots, patterns.classes[which]].astype(np.uint8)
-    taken = chances[rows, which] + np.log(SERIES_WEIGHT) >= logs.max(axis=2).sum(axis=1)
+    as_series = (logs + patterns.outside[patterns.classes[which]]).argmax(axis=2).astype(np.uint8)
+    taken = chances[np.arange(len(logs)), which] + np.log(SERIES_WEIGHT) >= logs.max(axis=2).sum(axis=1)
     texts: NDArray[np.uint8] = np.where(taken[:, None], as_series, codes)
     return texts
 
@@ -102,4 +103,9 @@ def _patterns() -> _Patterns:
     classes = np.zeros((len(written), alphabet.SLOTS), np.int64)
     for row, (_, slots) in enumerate(written):
         classes[row, : len(slots)] = [number[slot] for slot in slots]
-    return _Patterns(classes, np.array([pack_country(each) for each, _ in written], np.uint16), outside)
+    return _Patterns(
+        classes,
+        np.array([pack_country(each) for each, _ in written], np.uint16),
+        tuple(np.flatnonzero(row == 0) for row in outside),
+        outside,
+    )
