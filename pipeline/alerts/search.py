@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select, union
 from sqlalchemy import func as sql
 
 from pipeline import telemetry
 from pipeline.alerts.database import Database
 from pipeline.alerts.rows import AlertRow, Verdict, changes_scale, load, visible
-from pipeline.alerts.tables import ALERTS, SIGHTINGS
+from pipeline.alerts.tables import ALERTS, SIGHTINGS, TRUE_PLATES
 from pipeline.alerts.trail import Deed, Trail
 from pipeline.alerts.viewer import Viewer, may_see
 from plates.normalise import normalise_pattern
@@ -32,7 +32,10 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What to look for; every condition that is given must hold."""
 
     plate: str = ""
-    """Listed or read; ``?`` is one character, ``*`` any run. Without them: the whole plate."""
+    """Listed, read, or on the plate by the eye of who said *misread*.
+
+    ``?`` is one character, ``*`` any run; without them it is the whole plate.
+    """
     hotlist: str = ""
     camera: str = ""
     zone: str = ""
@@ -176,10 +179,12 @@ class Search:
     def _conditions(self, query: Query, from_ns: int) -> list[ColumnElement[bool]]:
         found = _plain(query, from_ns)
         if query.plate:
-            # A union of two look-ups: of an OR of them, neither database would make use of both indexes.
-            listed = select(ALERTS.c.alert_id).where(self._plate(ALERTS.c.plate_listed, query.plate))
-            read = select(SIGHTINGS.c.alert_id).where(self._plate(SIGHTINGS.c.plate, query.plate))
-            found.append(ALERTS.c.alert_id.in_(listed.union(read)))
+            # A union of look-ups: of an OR of them, neither database would make use of all indexes.
+            looked_up = [
+                select(column.table.c.alert_id).where(self._plate(column, query.plate))
+                for column in (ALERTS.c.plate_listed, SIGHTINGS.c.plate, TRUE_PLATES.c.plate)
+            ]
+            found.append(ALERTS.c.alert_id.in_(union(*looked_up)))
         return found
 
     def _plate(self, column: ColumnElement[str], asked: str) -> ColumnElement[bool]:

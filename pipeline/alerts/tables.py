@@ -136,6 +136,7 @@ TRUE_PLATES: Final = Table(
     _of_alert(primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("plate", String(16), nullable=False),
+    _text("true_plates_text", "plate"),
 )
 """What an operator read on the plate, normalised, by the number of the verdict that says it was misread."""
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from hotlists.entry import Category, Handling, Priority
-from pipeline.alerts.rows import UnknownAlertError, Verdict
+from pipeline.alerts.rows import Remark, UnknownAlertError, Verdict
 from pipeline.alerts.search import DAY_NS, Limits, Pretext, Query, ReasonNeededError
 from pipeline.alerts.store import AlertStore
 from pipeline.model import Alert, Sighting
@@ -38,7 +38,8 @@ async def desk(store: AlertStore) -> AlertStore:
         await store.record(alert)
     await store.record(msgspec.structs.replace(third, sightings=[*third.sightings, later]))
     await store.record(msgspec.structs.replace(make_alert("9ZZZ999"), zone="zuid"))
-    await store.acknowledge(second.alert_id, Verdict.MISREAD, by=OPERATOR)
+    true = Remark(true_plate="2XVZ789")
+    await store.acknowledge(second.alert_id, Verdict.MISREAD, by=OPERATOR, remark=true)
     await store.claims.claim(first.alert_id, OPERATOR)
     return store
 
@@ -52,6 +53,9 @@ async def desk(store: AlertStore) -> AlertStore:
         (Query(plate="1AB?123"), {"1ABC123", "1ABD123"}),
         (Query(plate="*789"), {"2XYZ789"}),
         (Query(plate="7QQQ777"), {"1ABD123"}),
+        # Of whom an operator said that it was another plate, it is found by that one too.
+        (Query(plate="2-XVZ-789"), {"2XYZ789"}),
+        (Query(plate="2XV*"), {"2XYZ789"}),
         (Query(plate="1A_C123"), set()),
         (Query(plate="5%5"), set()),
         (Query(hotlist="verkeer"), {"2XYZ789"}),
@@ -171,7 +175,11 @@ async def test_a_plate_is_looked_up_in_the_indexes_of_either_database(desk: Aler
         explain = "EXPLAIN QUERY PLAN " if desk.database.sqlite else "EXPLAIN "
         lines = (await connection.exec_driver_sql(explain + statement, parameters)).all()
     plan = "\n".join(" ".join(str(each) for each in line) for line in lines)
-    for index, column in (("alerts_plate_text", "plate_listed"), ("sightings_plate_text", "plate")):
+    for index, column in (
+        ("alerts_plate_text", "plate_listed"),
+        ("sightings_plate_text", "plate"),
+        ("true_plates_text", "plate"),
+    ):
         at = plan.index(index)
         # Looked up in it, not read from end to end.
         assert column in plan[at : at + 200], plan
