@@ -150,7 +150,11 @@ SERIES: Final[tuple[tuple[str, str, str, float], ...]] = (
     ("PT", "since 2020", "xxddxx", 0.3),
     ("HU", "until 2022", "xxxddd", 0.8),
     ("HU", "since 2022", "AAxxddd", 0.2),
-    ("SK", "district", "xxdddxx", 0.8),
+    ("SK", "district", "xxdddxx", 0.79),
+    # Of the owner's choice behind the district: letters, and at most two digits at the end.
+    ("SK", "personalised", "xxxxxxx", 0.006),
+    ("SK", "personalised, one digit", "xxxxxxd", 0.002),
+    ("SK", "personalised, two digits", "xxxxxdd", 0.002),
     ("SK", "since 2023", "AAdddxx", 0.2),
     ("AT", "one-letter district", "xddddxx", 0.2),
     ("AT", "two-letter district", "xxdddxx", 0.6),

@@ -8,6 +8,7 @@ session is asked directly, for the whole tensor of probabilities.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 PATCH_HEIGHT_PX: Final = 64
 PATCH_WIDTH_PX: Final = 256
 MODEL: Final = Path(__file__).parent / "models" / "ocr.onnx"
+SECOND: Final = "_second"
+"""What the file of a second model ends with, beside a model that has one: `ocr_second.onnx`."""
 THREADS: Final = 2
 FEWEST_TOGETHER: Final = 4
 """Patches that are worth a thread."""
@@ -33,8 +36,9 @@ SURE_OF_COUNTRY: Final = 0.95
 """A country that is less likely than this is left unknown: a wrong one would lose a hit."""
 
 SURE_OF_TEXT: Final = 0.9
-"""A plate that is read with less confidence is looked at twice more, shifted to each side."""
-LOOKS_PX: Final = (-3, 3)
+"""A plate that is read with less confidence is looked at twice more, shifted to each side: once by the second
+model where there is one, for two that were trained apart are seldom wrong in the same way."""
+SHIFT_PX: Final = 3
 """By how much it is shifted."""
 
 _CLASSES: Final = len(alphabet.CHARACTERS) + 1
@@ -65,6 +69,7 @@ class Reader:
 
     def __init__(self, model: str | Path = "", threads: int = THREADS) -> None:
         self._recogniser = _load(str(model or MODEL))
+        self._second = _second(Path(model or MODEL)) or self._recogniser
         # A thread for each part of a batch shares less, and waits less, than threads within each convolution.
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
@@ -123,27 +128,31 @@ class Reader:
 
         The looks are as one by their geometric mean, so that a character on which they differ is less sure.
         """
-        shares, regions = self._run(patches)
+        shares, regions = self._run(self._recogniser, patches)
         unsure = np.flatnonzero(shares.max(axis=2).prod(axis=1) < SURE_OF_TEXT)
         if len(unsure) == 0:
             return shares, regions
-        more, more_regions = self._run(np.concatenate([_shifted(patches[unsure], by) for by in LOOKS_PX]))
-        shares[unsure] = _agreed(shares[unsure], more)
-        if regions is not None and more_regions is not None:
-            regions[unsure] = _agreed(regions[unsure], more_regions)
+        looks = [
+            self._run(one, _shifted(patches[unsure], by))
+            for one, by in ((self._second, -SHIFT_PX), (self._recogniser, SHIFT_PX))
+        ]
+        shares[unsure] = _agreed(shares[unsure], *(each for each, _ in looks))
+        if regions is not None:
+            regions[unsure] = _agreed(regions[unsure], *(each for _, each in looks if each is not None))
         return shares, regions
 
-    def _run(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
+    def _run(self, one: LicensePlateRecognizer, patches: NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
         count = min(self._threads, -(-len(patches) // FEWEST_TOGETHER))
         parts = np.array_split(self._fitted(patches), count)
-        outputs = list(self._pool.map(self._ask, parts) if count > 1 else map(self._ask, parts))
+        ask = partial(self._ask, one)
+        outputs = list(self._pool.map(ask, parts) if count > 1 else map(ask, parts))
         shares: Floats = np.concatenate([each[0] for each in outputs]).reshape(
             len(patches), -1, len(self._to_codes)
         )
         return shares, np.concatenate([each[1] for each in outputs]) if len(self._outputs) > 1 else None
 
-    def _ask(self, patches: NDArray[np.uint8]) -> list[Floats]:
-        outputs: list[Floats] = self._recogniser.model.run(self._outputs, {"input": patches})
+    def _ask(self, one: LicensePlateRecognizer, patches: NDArray[np.uint8]) -> list[Floats]:
+        outputs: list[Floats] = one.model.run(self._outputs, {"input": patches})
         return outputs
 
     def _fitted(self, patches: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -180,9 +189,7 @@ class Reader:
 
 
 def _load(model: str) -> LicensePlateRecognizer:
-    # These take a second to import; nobody who does not read plates should wait for them.
-    import onnxruntime
-    from fast_plate_ocr import LicensePlateRecognizer
+    # This takes a second to import; nobody who does not read plates should wait for it.
     from fast_plate_ocr.inference.hub import AVAILABLE_ONNX_MODELS, download_model
 
     if model in AVAILABLE_ONNX_MODELS:
@@ -197,6 +204,19 @@ def _load(model: str) -> LicensePlateRecognizer:
     else:
         path = Path(model)
         config = _configuration_of(path)
+    return _open(path, config)
+
+
+def _second(first: Path) -> LicensePlateRecognizer | None:
+    """The second model beside a first one, of the same plate configuration, if there is one."""
+    path = first.with_stem(f"{first.stem}{SECOND}")
+    return _open(path, _configuration_of(first)) if path.is_file() else None
+
+
+def _open(path: Path, config: Path) -> LicensePlateRecognizer:
+    import onnxruntime
+    from fast_plate_ocr import LicensePlateRecognizer
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -227,10 +247,9 @@ def _shifted(patches: NDArray[np.uint8], by_px: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(patches[:, :, columns])
 
 
-def _agreed(one: Floats, others: Floats) -> Floats:
-    """The geometric mean of shares ``(M, ...)`` and of other looks at the same ``(K * M, ...)``, summing to 1."""
-    looks = np.concatenate([one[None], others.reshape(-1, *one.shape)])
-    mean = np.exp(np.log(np.maximum(looks, _LEAST)).mean(axis=0))
+def _agreed(*looks: Floats) -> Floats:
+    """The geometric mean of the shares ``(M, ...)`` of several looks at the same plates, summing to 1."""
+    mean = np.exp(np.log(np.maximum(np.stack(looks), _LEAST)).mean(axis=0))
     agreed: Floats = (mean / mean.sum(axis=-1, keepdims=True)).astype(np.float32)
     return agreed
 

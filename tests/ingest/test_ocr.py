@@ -20,6 +20,7 @@ from pipeline.ingest.ocr import (
     MODEL,
     PATCH_HEIGHT_PX,
     PATCH_WIDTH_PX,
+    SECOND,
     SURE_OF_TEXT,
     Reader,
     _agreed,
@@ -169,7 +170,7 @@ def test_patches_are_scaled_to_what_a_model_takes(tmp_path: Path, patches: Image
 def test_what_is_read_unsurely_is_looked_at_from_three_places(reader: Reader, patches: Image) -> None:
     blurred = np.stack([cv2.GaussianBlur(patch, (0, 0), by) for patch in patches for by in (3.0, 6.0, 9.0)])
     together = np.concatenate([patches[:1], blurred])
-    first, _ = reader._run(together)
+    first, _ = reader._run(reader._recogniser, together)
     unsure = first.max(axis=2).prod(axis=1) < SURE_OF_TEXT
     assert unsure[1:].any()
     assert not unsure[0]
@@ -177,8 +178,9 @@ def test_what_is_read_unsurely_is_looked_at_from_three_places(reader: Reader, pa
     assert got is not None
     np.testing.assert_allclose(got[0], first[0], atol=1e-4)
     for row in np.flatnonzero(unsure):
-        columns = [np.clip(np.arange(PATCH_WIDTH_PX) + by, 0, PATCH_WIDTH_PX - 1) for by in (0, -3, 3)]
-        looks = np.concatenate([reader._run(together[row : row + 1, :, each])[0] for each in columns])
+        seen = together[row : row + 1]
+        asked = ((reader._recogniser, 0), (reader._second, -3), (reader._recogniser, 3))
+        looks = np.concatenate([reader._run(one, _shifted(seen, by))[0] for one, by in asked])
         mean = looks.prod(axis=0) ** (1 / 3)
         expected = mean / mean.sum(axis=1, keepdims=True)
         if got[row].any():
@@ -186,10 +188,23 @@ def test_what_is_read_unsurely_is_looked_at_from_three_places(reader: Reader, pa
             np.testing.assert_allclose(got[row], expected[shown], atol=1e-3)
 
 
+def test_the_second_model_is_the_one_beside_the_first(reader: Reader, tmp_path: Path) -> None:
+    assert reader._second is not reader._recogniser
+    alone = Reader(another(tmp_path))
+    assert alone._second is alone._recogniser
+    path = Path(another(tmp_path))
+    path.with_stem(path.stem + SECOND).write_bytes(MODEL.with_stem(MODEL.stem + SECOND).read_bytes())
+    both = Reader(path)
+    assert both._second is not both._recogniser
+    path.with_stem(path.stem + SECOND).write_bytes(b"no model")
+    with pytest.raises(ConfigurationError, match=SECOND):
+        Reader(path)
+
+
 def test_looks_that_differ_leave_it_open_and_looks_that_agree_settle_it() -> None:
     one = np.array([[[0.6, 0.4]], [[0.6, 0.4]]], np.float32)
-    others = np.array([[[0.4, 0.6]], [[0.9, 0.1]], [[0.5, 0.5]], [[0.8, 0.2]]], np.float32)
-    agreed = _agreed(one, others)
+    others = np.array([[[[0.4, 0.6]], [[0.9, 0.1]]], [[[0.5, 0.5]], [[0.8, 0.2]]]], np.float32)
+    agreed = _agreed(one, *others)
     np.testing.assert_allclose(agreed.sum(axis=2), 1.0, atol=1e-6)
     assert agreed[0, 0, 0] == pytest.approx(0.5, abs=0.01)
     assert agreed[1, 0, 0] > 0.75

@@ -69,7 +69,7 @@ def test_a_network_learns_and_its_file_says_the_same(small: Set, tmp_path: Path)
     from pipeline.ingest.ocr import Reader
     from training.ocr import train as training
     from training.ocr.__main__ import describe
-    from training.ocr.export import export, fit_temperatures, logits, quantise
+    from training.ocr.export import configuration, export, fit_temperatures, logits, quantise
     from training.ocr.network import Network
 
     threads = torch.get_num_threads()
@@ -92,7 +92,8 @@ def test_a_network_learns_and_its_file_says_the_same(small: Set, tmp_path: Path)
             *(each.slot.detach() for each in (training.between(network, start, share), same))
         )
     temperatures = fit_temperatures(network, small)
-    export(network, tmp_path, "small", temperatures)
+    export(network, tmp_path / "small.onnx", temperatures)
+    (tmp_path / "small.yaml").write_text(configuration())
     characters, _ = logits(network, small.patches)
     expected = (characters / temperatures[0]).softmax(dim=2).numpy()
     reader = Reader(tmp_path / "small.onnx")

@@ -44,22 +44,21 @@ class _Deployed(nn.Module):
         return (characters / self.of_characters).softmax(dim=2), (regions / self.of_regions).softmax(dim=1)
 
 
-def export(network: Network, folder: Path, name: str, temperatures: tuple[float, float]) -> None:
-    """Write ``name.onnx`` and ``name.yaml`` into a folder."""
+def export(network: Network, path: Path, temperatures: tuple[float, float]) -> None:
+    """Write the ONNX file; the plate configuration that belongs beside it is `configuration`."""
     example = torch.zeros(2, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Deployed(network.to(memory_format=torch.contiguous_format), temperatures).eval(),
             (example,),
-            str(folder / f"{name}.onnx"),
+            str(path),
             input_names=["input"],
             output_names=["plate", "region"],
             dynamic_axes={"input": {0: "batch"}, "plate": {0: "batch"}, "region": {0: "batch"}},
             opset_version=_OPSET,
             dynamo=False,
         )
-    (folder / f"{name}.yaml").write_text(configuration(), encoding="utf-8")
 
 
 class _Ranges(CalibrationDataReader):
