@@ -9,8 +9,8 @@ from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
 from plates import alphabet, syntax
 from training.render import draw, nothing, photograph
 from training.render.faces import MANNERS, FontFace, font_files, pick_face
-from training.render.layouts import LOOKS, TEMPLATES
-from training.render.plate import _widened, _with_mark
+from training.render.layouts import BLACK, LOOKS, TEMPLATES, WHITE, Look
+from training.render.plate import _compose, _widened, _with_mark
 from training.render.strokes import CHARACTERS, HEIGHT_PX, StrokeFace, form_count
 from training.render.texts import make_up
 
@@ -140,3 +140,31 @@ def test_fonts_for_checking_are_none_of_those_for_training() -> None:
         chosen = pick_face("BE", np.random.default_rng(1), held_out=True)
         assert isinstance(chosen, FontFace)
         assert chosen.path in kept
+
+
+def test_no_font_has_a_bare_stem_for_a_one() -> None:
+    for path in (*font_files(), *font_files(held_out=True)):
+        one, stem = (FontFace(path, 1.0).draw(each) for each in "1I")
+        columns = np.flatnonzero((one > 128).any(axis=0))
+        assert np.ptp(columns) + 1 > 1.4 * np.median((one > 128).sum(axis=1)), path.name
+        bare = FontFace(path, 1.0, bare=True).draw("1")
+        np.testing.assert_array_equal(bare, stem)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_nothing_lies_over_a_character(seed: int) -> None:
+    lines = [np.zeros((HEIGHT_PX, width, 4), np.uint8) for width in ((200, 120) if seed % 2 else (330,))]
+    for line in lines:
+        line[:, :, 0] = 255
+    look = Look("BE", "B", ((WHITE, BLACK, 1.0),), border=0.0, right_band=0.5, band=1.0)
+    plate = _compose(lines, look, ((250, 250, 250), (0, 0, 0)), np.random.default_rng(seed))
+    inked = (plate.max(axis=2) < 5).sum()
+    assert inked >= 0.995 * sum(line.shape[0] * line.shape[1] for line in lines)
+
+
+def test_a_usual_text_has_no_letter_that_its_country_does_not_give_out() -> None:
+    random = np.random.default_rng(4)
+    for _ in range(200):
+        kind, written = make_up(random, "BE-old", usual=True)
+        # What a template spells out stands for itself: O of old-timers.
+        assert not set("IQ") & set(written), (kind, written)
