@@ -23,8 +23,8 @@ LEAST_CHANCE: Final = 0.2
 """What is less likely is not told. On drawn scenes 99 in 100 of what is told are plates, and of the plates that
 are read to within two characters 99 in 100 are told; lower, frames full of signs and lamps show too many."""
 
-_WEIGHTS: Final = (0.53, -1.87, -1.61)
-_OFFSET: Final = 3.10
+_WEIGHTS: Final = (0.69, -1.93, -0.66)
+_OFFSET: Final = 3.08
 _EDGE: Final = 1e-4
 # A character stands twice in a row on many plates, three times on few, oftener on hardly any.
 _USUAL_RUN: Final = 2
