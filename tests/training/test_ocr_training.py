@@ -21,7 +21,8 @@ def one_hot(texts: list[str], sure: float) -> np.ndarray:
 
 
 def test_a_score_counts_texts_and_characters_in_use() -> None:
-    got = score(one_hot(["1ABC123", "1ABC128"], 0.9), alphabet.encode(["1ABC123", "1ABC123"]))
+    read = ["1ABC123", "1ABC128"]
+    got = score(alphabet.encode(read), one_hot(read, 0.9), alphabet.encode(["1ABC123", "1ABC123"]))
     assert got.exact == 0.5
     assert got.characters == pytest.approx(13 / 14)
     assert got.calibration == pytest.approx(13 / 14 - 0.9)

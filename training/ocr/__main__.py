@@ -80,14 +80,12 @@ def describe(reader: Reader, name: str, data: Set) -> str:
     """Read a set in which every patch has a plate, as the product does, and say how well."""
     batches = np.array_split(np.arange(len(data)), max(1, len(data) // _AT_ONCE))
     reads = [reader.read(data.patches[rows], np.zeros(len(rows), np.int64)) for rows in batches]
-    exact = np.concatenate(
-        [(each.codes == data.codes[rows]).all(axis=1) for each, rows in zip(reads, batches, strict=True)]
-    )
-    got = score(np.concatenate([each.probabilities for each in reads]), data.codes)
+    codes = np.concatenate([each.codes for each in reads])
+    got = score(codes, np.concatenate([each.probabilities for each in reads]), data.codes)
     said = np.concatenate([each.country for each in reads])
     right = said == np.array([pack_country(each) for each in REGIONS], np.uint16)[data.regions]
     return (
-        f"{name}: exact {exact.mean():.4f}, characters {got.characters:.4f}, "
+        f"{name}: exact {got.exact:.4f}, characters {got.characters:.4f}, "
         f"calibration error {got.calibration:.4f}, country said {(said > 0).mean():.3f}, "
         f"wrongly {((said > 0) & ~right).mean():.4f}"
     )

@@ -22,8 +22,8 @@ class Score:
     characters
         Share of characters, of slots that are in use.
     calibration
-        Expected calibration error of the slots in use: how far the chance that a character claims is from how
-        often it is right, on average.
+        Expected calibration error of the likeliest characters of the slots in use: how far the chance that one
+        claims is from how often it is right, on average.
     """
 
     exact: float
@@ -31,15 +31,15 @@ class Score:
     calibration: float
 
 
-def score(probabilities: NDArray[np.floating], codes: NDArray[np.uint8]) -> Score:
-    """Score probabilities ``(N, SLOTS, 37)`` by the true codes ``(N, SLOTS)``."""
-    read = probabilities.argmax(axis=2)
-    used = (codes > 0) | (read > 0)
-    right = (read == codes)[used]
+def score(read: NDArray[np.uint8], probabilities: NDArray[np.floating], codes: NDArray[np.uint8]) -> Score:
+    """Score texts ``(N, SLOTS)`` and the probabilities ``(N, SLOTS, 37)`` behind them by the true codes."""
+    right = read == codes
+    likeliest = probabilities.argmax(axis=2)
+    used = (codes > 0) | (likeliest > 0)
     return Score(
-        float((read == codes).all(axis=1).mean()),
-        float(right.mean()),
-        expected_error(probabilities.max(axis=2)[used], right),
+        float(right.all(axis=1).mean()),
+        float(right[(codes > 0) | (read > 0)].mean()),
+        expected_error(probabilities.max(axis=2)[used], (likeliest == codes)[used]),
     )
 
 
