@@ -324,9 +324,9 @@ def _scores(tracks: Sequence[Track], looks: Sequence[Look], at_ns: int) -> NDArr
 
 def _may_be_cut(track: Track, look: Look) -> bool:
     """Whether two texts of different lengths may be of one plate: one is unsure, and lacks a piece."""
-    one, other = sorted((track.text[0], look.text), key=len)
     if min(track.leading.weight / track.leading.frames, look.confidence) >= UNSURE:
         return False
+    one, other = sorted((track.text[0], look.text), key=len)
     before = _common(one, other)
     return before + _common(one[::-1], other[::-1]) >= len(one) - 1
 
