@@ -57,7 +57,8 @@ class Reader:
         Empty: the one that comes with the package, and nothing is downloaded. Else the path of an ONNX file in
         fast-plate-ocr's format (its plate configuration beside it: the same name with ``.yaml`` or
         ``_plate_config.yaml``), or the name of one of fast-plate-ocr's published models, which is taken from
-        its cache, or fetched once.
+        its cache, or fetched once. A second model beside a path, ``NAME_second.onnx`` of the same configuration,
+        is asked about what the first is not sure of.
     threads
         How many cores one call may use.
 
