@@ -29,17 +29,28 @@ PATCH_WIDTH_PX: Final = 256
 MODEL: Final = Path(__file__).parent / "models" / "ocr.onnx"
 SECOND: Final = "_second"
 """What the file of a second model ends with, beside a model that has one: `ocr_second.onnx`."""
+QUICK: Final = "_quick"
+"""What the file of a quick one ends with: `ocr_quick.onnx`."""
 THREADS: Final = 2
 FEWEST_TOGETHER: Final = 4
 """Patches that are worth a thread."""
-SURE_OF_COUNTRY: Final = 0.95
-"""A country that is less likely than this is left unknown: a wrong one would lose a hit."""
+SURE_OF_COUNTRY: Final = 0.99
+"""A country that is less likely than this is left unknown: a wrong one would lose a hit. Half of what the models
+learned from is Belgian, and so they take a plate from abroad for a Belgian one rather than the other way round."""
 
 SURE_OF_TEXT: Final = 0.9
-"""A plate that is read with less confidence is looked at twice more, shifted to each side: once by the second
-model where there is one, for two that were trained apart are seldom wrong in the same way."""
+"""A plate that is read with less confidence is looked at once more, until it is read surely or all looks are
+spent."""
+HOPELESS: Final = 0.01
+"""One that the first look reads with less than this is looked at no more. Of rendered plates none of those is read
+right after any number of looks; on frames most of them are no plates."""
+HOPELESS_AT_A_GLANCE: Final = 1e-4
+"""The same for a quick model, which gives up sooner."""
 SHIFT_PX: Final = 3
-"""By how much it is shifted."""
+"""How far a look is shifted to one side."""
+LOOKS: Final = ((False, 0), (True, -SHIFT_PX), (False, SHIFT_PX))
+"""Look after look, whether the second model is asked, and how far the patch is shifted. Models that were trained
+apart are seldom wrong in the same way."""
 
 _CLASSES: Final = len(alphabet.CHARACTERS) + 1
 _LEAST: Final = np.float32(1e-9)
@@ -57,8 +68,9 @@ class Reader:
         Empty: the one that comes with the package, and nothing is downloaded. Else the path of an ONNX file in
         fast-plate-ocr's format (its plate configuration beside it: the same name with ``.yaml`` or
         ``_plate_config.yaml``), or the name of one of fast-plate-ocr's published models, which is taken from
-        its cache, or fetched once. A second model beside a path, ``NAME_second.onnx`` of the same configuration,
-        is asked about what the first is not sure of.
+        its cache, or fetched once. Beside a path there may be others of the same configuration:
+        ``NAME_quick.onnx`` is asked first, and the model itself only about what that is not sure of;
+        ``NAME_second.onnx`` about what is then still unsure.
     threads
         How many cores one call may use.
 
@@ -69,19 +81,20 @@ class Reader:
     """
 
     def __init__(self, model: str | Path = "", threads: int = THREADS) -> None:
-        self._recogniser = _load(str(model or MODEL))
-        self._second = _second(Path(model or MODEL)) or self._recogniser
+        self._first = _load(str(model or MODEL))
+        self._second = _beside(Path(model or MODEL), SECOND) or self._first
+        self._quick = _beside(Path(model or MODEL), QUICK)
         # A thread for each part of a batch shares less, and waits less, than threads within each convolution.
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
-        config = self._recogniser.config
+        config = self._first.config
         self._size = (config.img_height, config.img_width)
         self._grey = config.image_color_mode == "grayscale"
         self._to_codes = _code_matrix(config.alphabet, config.pad_char)
-        self._outputs = [self._recogniser.plate_output_name]
+        self._outputs = [self._first.plate_output_name]
         self._countries = np.zeros(0, np.uint16)
-        if self._recogniser.has_region_head:
-            self._outputs.append(self._recogniser.region_output_name)
+        if self._first.has_region_head:
+            self._outputs.append(self._first.region_output_name)
             self._countries = np.array([pack_country(each) for each in config.plate_regions or []], np.uint16)
 
     def read(self, patches: NDArray[np.uint8], captured_at_ns: NDArray[np.int64]) -> ReadBatch:
@@ -108,11 +121,11 @@ class Reader:
                 confidence=np.zeros(0, np.float32),
                 probabilities=nothing,
             )
-        shares, regions = self._look(patches)
+        shares, regions = self._glance(patches)
         probabilities, fits = self._slots(shares)
         found = (probabilities.argmax(axis=2) != alphabet.PAD).any(axis=1) & fits
         country = np.zeros(len(patches), np.uint16)
-        if regions is not None:
+        if len(self._countries):
             sure = found & (regions.max(axis=1) >= SURE_OF_COUNTRY)
             country = np.where(sure, self._countries[regions.argmax(axis=1)], 0).astype(np.uint16)
         codes = likeliest(probabilities, country)
@@ -124,25 +137,39 @@ class Reader:
             codes, captured_at_ns, country=country, confidence=confidence, probabilities=probabilities
         )
 
-    def _look(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
-        """Ask the model, about the unsure ones from more places: of each patch its shares and its regions.
+    def _glance(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """Ask the quick model, where there is one, and look well at what it is unsure of: shares and regions."""
+        if self._quick is None:
+            return self._look(patches)
+        shares, regions = self._run(self._quick, patches)
+        rows = _open(shares, HOPELESS_AT_A_GLANCE)
+        if len(rows):
+            # What it was unsure of does not count: it errs oftener than those who look after it.
+            shares[rows], regions[rows] = self._look(patches[rows])
+        return shares, regions
+
+    def _look(self, patches: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """Ask the first model, and about the unsure ones look after look: of each patch its shares and regions.
 
         The looks are as one by their geometric mean, so that a character on which they differ is less sure.
         """
-        shares, regions = self._run(self._recogniser, patches)
-        unsure = np.flatnonzero(shares.max(axis=2).prod(axis=1) < SURE_OF_TEXT)
-        if len(unsure) == 0:
-            return shares, regions
-        looks = [
-            self._run(one, _shifted(patches[unsure], by))
-            for one, by in ((self._second, -SHIFT_PX), (self._recogniser, SHIFT_PX))
-        ]
-        shares[unsure] = _agreed(shares[unsure], *(each for each, _ in looks))
-        if regions is not None:
-            regions[unsure] = _agreed(regions[unsure], *(each for _, each in looks if each is not None))
+        _, *others = LOOKS
+        shares, regions = self._run(self._first, patches)
+        rows = _open(shares, HOPELESS)
+        said, placed = _logs(shares[rows]), _logs(regions[rows])
+        for count, (by_second, shift_px) in enumerate(others, start=2):
+            if len(rows) == 0:
+                break
+            model = self._second if by_second else self._first
+            again, where = self._run(model, _shifted(patches[rows], shift_px))
+            said, placed = said + _logs(again), placed + _logs(where)
+            shares[rows], regions[rows] = _agreed(said, count), _agreed(placed, count)
+            unsure = _open(shares[rows])
+            rows, said, placed = rows[unsure], said[unsure], placed[unsure]
         return shares, regions
 
-    def _run(self, one: LicensePlateRecognizer, patches: NDArray[np.uint8]) -> tuple[Floats, Floats | None]:
+    def _run(self, one: LicensePlateRecognizer, patches: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """Ask one model: shares ``(N, slots, characters)``, and regions ``(N, R)``, R 0 for one without any."""
         count = min(self._threads, -(-len(patches) // FEWEST_TOGETHER))
         parts = np.array_split(self._fitted(patches), count)
         ask = partial(self._ask, one)
@@ -150,7 +177,9 @@ class Reader:
         shares: Floats = np.concatenate([each[0] for each in outputs]).reshape(
             len(patches), -1, len(self._to_codes)
         )
-        return shares, np.concatenate([each[1] for each in outputs]) if len(self._outputs) > 1 else None
+        if len(self._countries) == 0:
+            return shares, np.zeros((len(patches), 0), np.float32)
+        return shares, np.concatenate([each[1] for each in outputs])
 
     def _ask(self, one: LicensePlateRecognizer, patches: NDArray[np.uint8]) -> list[Floats]:
         outputs: list[Floats] = one.model.run(self._outputs, {"input": patches})
@@ -205,16 +234,16 @@ def _load(model: str) -> LicensePlateRecognizer:
     else:
         path = Path(model)
         config = _configuration_of(path)
-    return _open(path, config)
+    return _session(path, config)
 
 
-def _second(first: Path) -> LicensePlateRecognizer | None:
-    """The second model beside a first one, of the same plate configuration, if there is one."""
-    path = first.with_stem(f"{first.stem}{SECOND}")
-    return _open(path, _configuration_of(first)) if path.is_file() else None
+def _beside(first: Path, ending: str) -> LicensePlateRecognizer | None:
+    """The model beside a first one, of the same configuration, whose file's name ends so, if there is one."""
+    path = first.with_stem(f"{first.stem}{ending}")
+    return _session(path, _configuration_of(first)) if path.is_file() else None
 
 
-def _open(path: Path, config: Path) -> LicensePlateRecognizer:
+def _session(path: Path, config: Path) -> LicensePlateRecognizer:
     import onnxruntime
     from fast_plate_ocr import LicensePlateRecognizer
 
@@ -248,10 +277,21 @@ def _shifted(patches: NDArray[np.uint8], by_px: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(patches[:, :, columns])
 
 
-def _agreed(*looks: Floats) -> Floats:
-    """The geometric mean of the shares ``(M, ...)`` of several looks at the same plates, summing to 1."""
-    mean = np.exp(np.log(np.maximum(np.stack(looks), _LEAST)).mean(axis=0))
-    agreed: Floats = (mean / mean.sum(axis=-1, keepdims=True)).astype(np.float32)
+def _open(shares: Floats, hopeless: float = 0.0) -> NDArray[np.int64]:
+    """Rows of shares ``(N, slots, characters)`` that are read neither surely nor without any hope."""
+    confidence = shares.max(axis=2).prod(axis=1)
+    return np.flatnonzero((confidence < SURE_OF_TEXT) & (confidence >= hopeless))
+
+
+def _logs(shares: Floats) -> Floats:
+    logs: Floats = np.log(np.maximum(shares, _LEAST))
+    return logs
+
+
+def _agreed(logs: Floats, looks: int) -> Floats:
+    """The geometric mean of the shares ``(M, ...)`` of so many looks, by the sum of logarithms."""
+    mean = np.exp(logs / np.float32(looks))
+    agreed: Floats = mean / mean.sum(axis=-1, keepdims=True)
     return agreed
 
 

@@ -17,13 +17,18 @@ from pipeline.batch import ReadBatch
 from pipeline.errors import ConfigurationError
 from pipeline.ingest.localise import Localiser, rectify
 from pipeline.ingest.ocr import (
+    HOPELESS,
+    HOPELESS_AT_A_GLANCE,
+    LOOKS,
     MODEL,
     PATCH_HEIGHT_PX,
     PATCH_WIDTH_PX,
+    QUICK,
     SECOND,
     SURE_OF_TEXT,
     Reader,
     _agreed,
+    _logs,
     _shifted,
 )
 from plates import alphabet
@@ -139,11 +144,12 @@ def test_the_country_is_said_where_it_is_sure_and_else_left_open(reader: Reader,
     assert unpack_country(int(reader.read(blank(90), times(1)).country[0])) == ""
 
 
-def test_the_model_is_one_that_fast_plate_ocr_reads_with(reader: Reader, patches: Image) -> None:
+def test_the_model_is_one_that_fast_plate_ocr_reads_with(tmp_path: Path, patches: Image) -> None:
     theirs = LicensePlateRecognizer(
         onnx_model_path=MODEL, plate_config_path=MODEL.with_suffix(".yaml"), device="cpu"
     ).run(patches, return_confidence=True)
-    ours = reader.read(patches, times(3))
+    # By itself, without the quick one beside it.
+    ours = Reader(another(tmp_path)).read(patches, times(3))
     assert [found.plate for found in theirs] == alphabet.decode(ours.codes)
     assert theirs[0].region is not None
     np.testing.assert_allclose(theirs[0].char_probs[:3], ours.probabilities[0].max(axis=1)[:3], atol=1e-4)
@@ -167,44 +173,91 @@ def test_patches_are_scaled_to_what_a_model_takes(tmp_path: Path, patches: Image
     np.testing.assert_array_equal(Reader(another(tmp_path))._fitted(patches), patches)
 
 
-def test_what_is_read_unsurely_is_looked_at_from_three_places(reader: Reader, patches: Image) -> None:
-    blurred = np.stack([cv2.GaussianBlur(patch, (0, 0), by) for patch in patches for by in (3.0, 6.0, 9.0)])
+def confidence(shares: np.ndarray) -> np.ndarray:
+    return shares.max(axis=2).prod(axis=1)
+
+
+def looked_at(reader: Reader, patch: Image) -> tuple[np.ndarray, int]:
+    """What one patch ``(1, ...)`` should be read as, and after how many looks."""
+    quick = reader._run(reader._quick, patch)[0]
+    if not HOPELESS_AT_A_GLANCE <= confidence(quick)[0] < SURE_OF_TEXT:
+        return quick[0], 0
+    models = {False: reader._first, True: reader._second}
+    looks = np.stack([reader._run(models[second], _shifted(patch, by))[0] for second, by in LOOKS])
+    means = [_agreed(_logs(looks[:count]).sum(axis=0), count) for count in range(1, len(looks) + 1)]
+    sure = [float(confidence(mean)[0]) for mean in means]
+    enough = next((number for number, each in enumerate(sure) if each >= SURE_OF_TEXT), len(looks) - 1)
+    spent = 0 if sure[0] < HOPELESS else enough
+    return means[spent][0], spent + 1
+
+
+def test_what_is_read_unsurely_is_looked_at_until_it_is_sure_or_all_looks_are_spent(
+    reader: Reader, patches: Image
+) -> None:
+    blurred = np.stack([cv2.GaussianBlur(patch, (0, 0), by) for patch in patches for by in (2, 3, 4, 5, 6, 8)])
     together = np.concatenate([patches[:1], blurred])
-    first, _ = reader._run(reader._recogniser, together)
-    unsure = first.max(axis=2).prod(axis=1) < SURE_OF_TEXT
-    assert unsure[1:].any()
-    assert not unsure[0]
-    got = reader.read(together, times(len(together))).probabilities
-    assert got is not None
-    np.testing.assert_allclose(got[0], first[0], atol=1e-4)
-    for row in np.flatnonzero(unsure):
-        seen = together[row : row + 1]
-        asked = ((reader._recogniser, 0), (reader._second, -3), (reader._recogniser, 3))
-        looks = np.concatenate([reader._run(one, _shifted(seen, by))[0] for one, by in asked])
-        mean = looks.prod(axis=0) ** (1 / 3)
-        expected = mean / mean.sum(axis=1, keepdims=True)
-        if got[row].any():
-            shown = np.argsort(expected.argmax(axis=1) == alphabet.PAD, kind="stable")
-            np.testing.assert_allclose(got[row], expected[shown], atol=1e-3)
+    shares, _ = reader._glance(together)
+    spent = []
+    for row, got in enumerate(shares):
+        expected, looks = looked_at(reader, together[row : row + 1])
+        np.testing.assert_allclose(got, expected, atol=1e-3)
+        spent.append(looks)
+    assert spent[0] == 0
+    assert max(spent) == len(LOOKS)
 
 
-def test_the_second_model_is_the_one_beside_the_first(reader: Reader, tmp_path: Path) -> None:
-    assert reader._second is not reader._recogniser
-    alone = Reader(another(tmp_path))
-    assert alone._second is alone._recogniser
+def test_what_nobody_can_read_is_not_looked_at_again(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The confidence of four patches: unsure, hopeless, hopeless at a glance, and sure.
+    chances = np.array([0.25, HOPELESS / 2, HOPELESS_AT_A_GLANCE / 2, 0.95])
+    asked = []
+
+    def run(one: LicensePlateRecognizer, some: Image) -> tuple[np.ndarray, np.ndarray]:
+        rows = some[:, 0, 0, 0]
+        asked.append((one, rows.tolist()))
+        each = (chances[rows] ** (1 / alphabet.SLOTS))[:, None]
+        shares = np.repeat(((1 - each) / 36)[:, :, None], 37, axis=2).repeat(alphabet.SLOTS, axis=1)
+        shares[:, :, 5] = each
+        return shares.astype(np.float32), np.full(
+            (len(some), len(reader._countries)), 1 / len(reader._countries), np.float32
+        )
+
+    monkeypatch.setattr(reader, "_run", run)
+    patches = (
+        np.zeros((4, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3), np.uint8)
+        + np.arange(4, dtype=np.uint8)[:, None, None, None]
+    )
+    batch = reader.read(patches, times(4))
+    assert asked == [
+        (reader._quick, [0, 1, 2, 3]),
+        (reader._first, [0, 1]),
+        (reader._second, [0]),
+        (reader._first, [0]),
+    ]
+    np.testing.assert_allclose(batch.confidence, chances, rtol=1e-3)
+
+
+def test_other_models_are_those_beside_the_first(reader: Reader, tmp_path: Path) -> None:
+    assert reader._second is not reader._first
+    assert reader._quick is not None
     path = Path(another(tmp_path))
-    path.with_stem(path.stem + SECOND).write_bytes(MODEL.with_stem(MODEL.stem + SECOND).read_bytes())
-    both = Reader(path)
-    assert both._second is not both._recogniser
-    path.with_stem(path.stem + SECOND).write_bytes(b"no model")
-    with pytest.raises(ConfigurationError, match=SECOND):
-        Reader(path)
+    alone = Reader(path)
+    assert alone._second is alone._first
+    assert alone._quick is None
+    for ending in (SECOND, QUICK):
+        shutil.copy(MODEL, path.with_stem(path.stem + ending))
+    together = Reader(path)
+    assert together._second is not together._first
+    assert together._quick is not None
+    for ending in (SECOND, QUICK):
+        path.with_stem(path.stem + ending).write_bytes(b"no model")
+        with pytest.raises(ConfigurationError, match=ending):
+            Reader(path)
+        shutil.copy(MODEL, path.with_stem(path.stem + ending))
 
 
 def test_looks_that_differ_leave_it_open_and_looks_that_agree_settle_it() -> None:
-    one = np.array([[[0.6, 0.4]], [[0.6, 0.4]]], np.float32)
-    others = np.array([[[[0.4, 0.6]], [[0.9, 0.1]]], [[[0.5, 0.5]], [[0.8, 0.2]]]], np.float32)
-    agreed = _agreed(one, *others)
+    looks = np.array([[[[0.6, 0.4]], [[0.6, 0.4]]], [[[0.4, 0.6]], [[0.9, 0.1]]], [[[0.5, 0.5]], [[0.8, 0.2]]]])
+    agreed = _agreed(_logs(looks.astype(np.float32)).sum(axis=0), 3)
     np.testing.assert_allclose(agreed.sum(axis=2), 1.0, atol=1e-6)
     assert agreed[0, 0, 0] == pytest.approx(0.5, abs=0.01)
     assert agreed[1, 0, 0] > 0.75

@@ -98,14 +98,79 @@ def test_a_network_learns_and_its_file_says_the_same(small: Set, tmp_path: Path)
     characters, _ = logits(network, small.patches)
     expected = (characters / temperatures[0]).softmax(dim=2).numpy()
     reader = Reader(tmp_path / "small.onnx")
-    got = reader._recogniser.model.run(["plate"], {"input": small.patches})[0]
+    got = reader._first.model.run(["plate"], {"input": small.patches})[0]
     np.testing.assert_allclose(got, expected, atol=2e-3)
     size = (tmp_path / "small.onnx").stat().st_size
     quantise(tmp_path / "small.onnx", small.patches)
     assert (tmp_path / "small.onnx").stat().st_size < 0.65 * size
-    again = Reader(tmp_path / "small.onnx")._recogniser.model.run(["plate"], {"input": small.patches})[0]
+    again = Reader(tmp_path / "small.onnx")._first.model.run(["plate"], {"input": small.patches})[0]
     assert np.abs(again - expected).mean() < 0.01
     assert "exact 0.0" in describe(Reader(tmp_path / "small.onnx"), "small", _with_plates(small))
+
+
+def test_a_small_network_learns_from_what_another_says_and_reads_bytes(small: Set, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="training needs torch: pip install 'kruispunt[train]'")
+    pytest.importorskip("onnx", reason="training needs onnx: pip install 'kruispunt[train]'")
+    from pipeline.ingest.ocr import Reader
+    from training.ocr import train as training
+    from training.ocr.export import configuration, export, logits, quantise
+    from training.ocr.network import CLASSES, SMALL, Network
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    start = Network(len(REGIONS), SMALL)
+    # One that always says B, whatever the truth is.
+    said = np.full((len(small), alphabet.SLOTS, CLASSES), 0.1 / (CLASSES - 1), np.float16)
+    said[:, :, 12] = 0.9
+    schedule = training.Schedule(passes=5, from_lesson=0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "BATCH", 10)
+        alone = training.train(small, schedule, start)
+        taught = training.train(small, schedule, start, lesson=training.Lesson(said))
+    torch.set_num_threads(threads)
+    chance = [float(logits(each, small.patches)[0].softmax(dim=2)[:, :, 12].mean()) for each in (alone, taught)]
+    assert chance[1] > 3 * chance[0]
+    export(alone, tmp_path / "quick.onnx", (1.0, 1.0))
+    (tmp_path / "quick.yaml").write_text(configuration())
+    expected = logits(alone, small.patches)[0].softmax(dim=2).numpy()
+    for exactly, within in ((True, 2e-3), (False, 0.1)):
+        if not exactly:
+            quantise(tmp_path / "quick.onnx", small.patches)
+        got = Reader(tmp_path / "quick.onnx")._first.model.run(["plate"], {"input": small.patches})[0]
+        np.testing.assert_allclose(got, expected, atol=within)
+
+
+def test_a_deepened_network_answers_the_same_until_it_learns(small: Set) -> None:
+    torch = pytest.importorskip("torch", reason="training needs torch: pip install 'kruispunt[train]'")
+    from training.ocr.export import logits
+    from training.ocr.network import DEEP, Network, deepened
+
+    torch.manual_seed(3)
+    usual = Network(len(REGIONS))
+    deep = deepened(usual)
+    for before, after in zip(logits(usual, small.patches[:8]), logits(deep, small.patches[:8]), strict=True):
+        np.testing.assert_allclose(before.numpy(), after.numpy(), atol=1e-5)
+    # Its weights fit the shape by which it is made.
+    Network(len(REGIONS), DEEP).load_state_dict(deep.state_dict())
+    assert sum(each.numel() for each in deep.parameters()) > sum(each.numel() for each in usual.parameters())
+
+
+def test_what_is_read_unsurely_is_drawn_oftener(small: Set) -> None:
+    pytest.importorskip("torch", reason="training needs torch: pip install 'kruispunt[train]'")
+    from training.ocr.train import Lesson, _drawn
+
+    data = Set(small.patches[:5], small.codes[:5], small.regions[:5])
+    sure = [0.9999, 0.97, 0.9999, 0.4, 0.9999]
+    texts = alphabet.decode(data.codes)
+    said = np.stack([one_hot([text], each)[0] for text, each in zip(texts, sure, strict=True)])
+    said[2] = one_hot(["WRONG12"], 0.9999)[0]
+    weights = Lesson(said.astype(np.float16)).weights(data, np.arange(5) == 4)
+    assert weights.tolist() == [1.0, 3.0, 4.0, 0.5, 1.6]
+    drawn = _drawn(5, weights, np.random.default_rng(1))
+    counts = np.bincount(np.concatenate([next(drawn) for _ in range(300)]), minlength=5)
+    np.testing.assert_allclose(counts / counts.sum(), weights / weights.sum(), atol=0.02)
+    once = _drawn(640, None, np.random.default_rng(1))
+    assert sorted(np.concatenate([next(once) for _ in range(10)])) == list(range(640))
 
 
 def _with_plates(data: Set) -> Set:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hotlists.columns import pack_country
-from pipeline.ingest.ocr import MODEL, SECOND, Reader
+from pipeline.ingest.ocr import MODEL, QUICK, SECOND, Reader
 from training.ocr.dataset import REGIONS, Recipe, Set, render
-from training.ocr.export import configuration, export, fit_temperatures, quantise
+from training.ocr.export import configuration, export, fit_temperatures, logits, quantise
 from training.ocr.measure import score
-from training.ocr.network import Network
-from training.ocr.train import Schedule, between, train
+from training.ocr.network import SMALL, Network, deepened
+from training.ocr.train import Lesson, Schedule, between, train
 from training.render.layouts import LOOKS
 
 SEED: Final = 1
@@ -70,6 +71,11 @@ STAGES: Final = (
     Stage(81_000, Schedule(passes=3, rate=1e-3, seed=5), abroad=81_000, alone=True),
 )
 """Each begins with what the one before has learned."""
+BELGIAN: Final = ("BE", "BE", "BE", "BE-old")
+MORE_BELGIAN: Final = Recipe(6, 120_000, BELGIAN, hardness=0.7, empty=True)
+"""What the last two networks learn from beside what the last stage did."""
+DEEPENED: Final = Schedule(passes=0.95, rate=8e-4, smoothing=0.005, seed=12)
+TAUGHT: Final = Schedule(passes=2.05, rate=3e-3, seed=11)
 
 
 def _say(line: str) -> None:
@@ -99,6 +105,12 @@ def belgian(seed: int, count: int, kind: str = "BE", *, held_out: bool) -> Recip
     return Recipe(seed, count, (kind,), hardness=0.4, held_out=held_out, usual=True)
 
 
+def _shares(network: Network, data: Set) -> NDArray[np.float16]:
+    """What a network says of each patch: float16 ``(N, SLOTS, CLASSES)``."""
+    parts = np.array_split(data.patches, max(1, len(data) // _AT_ONCE))
+    return np.concatenate([logits(network, each)[0].softmax(dim=2).numpy().astype(np.float16) for each in parts])
+
+
 def main() -> None:
     """Train and write the model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -123,13 +135,22 @@ def main() -> None:
         data = render(recipes, arguments.cache, arguments.workers)
         before = network
         network = between(train(data, stage.schedule, network, _say), network, stage.kept)
-        some = data.patches[-_FOR_RANGES:].copy()
         # Before the next set is loaded: both together may not fit.
         del data
+    recipes.append(replace(MORE_BELGIAN, count=int(MORE_BELGIAN.count * arguments.share)))
+    data = render(recipes, arguments.cache, arguments.workers)
+    added = np.arange(len(data)) >= len(data) - recipes[-1].count
+    lesson = Lesson(_shares(network, data))
+    deep = train(data, DEEPENED, deepened(network), _say, weights=lesson.weights(data, added))
+    quick = Network(len(REGIONS), SMALL)
+    quick = train(data, TAUGHT, quick, _say, weights=np.where(added, 1.3, 1.0), lesson=lesson)
+    some = data.patches[np.linspace(0, len(data) - 1, _FOR_RANGES).astype(np.int64)].copy()
+    del data
     count = max(300, int(3_000 * arguments.share))
     hard = render([Recipe(HELD_OUT_SEED, count, held_out=True)], arguments.cache, arguments.workers)
-    # What the last stage began with is the second model: it was trained on other patches, and errs elsewhere.
-    for each, path in ((before, arguments.out.with_stem(arguments.out.stem + SECOND)), (network, arguments.out)):
+    # The second is what the last stage began with: it was trained on other patches, and errs elsewhere.
+    for each, ending in ((quick, QUICK), (deep, ""), (before, SECOND)):
+        path = arguments.out.with_stem(arguments.out.stem + ending)
         temperatures = fit_temperatures(each, hard)
         export(each, path, temperatures)
         quantise(path, some)

@@ -1,14 +1,8 @@
-"""Write a network as fast-plate-ocr takes it: ONNX of uint8 NHWC patches, and its plate configuration.
-
-Convolutions, and the sums between them, are of 8-bit integers: a model that is smaller and reads faster. Weights
-have 7 of the 8 bits, because processors without VNNI let sums of larger ones overflow.
-"""
+"""Write a network as fast-plate-ocr takes it: ONNX of uint8 NHWC patches, and its plate configuration."""
 
 from __future__ import annotations
 
-import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,19 +10,19 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
 from plates import alphabet
+from training import integers
 from training.ocr.dataset import NOWHERE, REGIONS, Set
 from training.ocr.network import CLASSES, MEAN, SPREAD, Network
 
 PAD: Final = "_"
 _OPSET: Final = 17
 _LARGEST_BATCH: Final = 256
+_FOR_RANGES_AT_ONCE: Final = 32
 
 
 class _Deployed(nn.Module):
@@ -40,7 +34,7 @@ class _Deployed(nn.Module):
         self.of_characters, self.of_regions = temperatures
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        characters, regions = self.network(patches.permute(0, 3, 1, 2).float())
+        characters, regions = self.network(patches)
         return (characters / self.of_characters).softmax(dim=2), (regions / self.of_regions).softmax(dim=1)
 
 
@@ -61,71 +55,15 @@ def export(network: Network, path: Path, temperatures: tuple[float, float]) -> N
         )
 
 
-class _Ranges(CalibrationDataReader):
-    """Patches by which the range of each layer's values is found."""
-
-    def __init__(self, patches: NDArray[np.uint8]) -> None:
-        self.batches: Iterator[NDArray[np.uint8]] = iter(np.array_split(patches, max(1, len(patches) // 32)))
-
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        batch = next(self.batches, None)
-        return None if batch is None else {"input": batch}
-
-
 def quantise(path: Path, patches: NDArray[np.uint8]) -> None:
     """Make an exported file's trunk one of integers, in place; a few hundred patches show what ranges it needs."""
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / path.name
-        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-        nodes = onnx.load(str(prepared)).graph.node
-        # How the slots look is left alone: it is a hundredth of the work, and decides what is read.
-        exact = [node.name for node in nodes if node.op_type in ("Add", "Relu") and "trunk" not in node.name]
-        quantize_static(
-            str(prepared),
-            str(path),
-            _Ranges(patches),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Add", "Relu"],
-            nodes_to_exclude=exact,
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-        )
-    _take_bytes(path)
+    batches = np.array_split(patches, max(1, len(patches) // _FOR_RANGES_AT_ONCE))
+    integers.quantise(path, batches, _stays_exact, MEAN, SPREAD)
 
 
-def _take_bytes(path: Path) -> None:
-    """Let the first convolution take the patch's bytes as they are, for they are its integers already.
-
-    A byte x means (x - MEAN) / SPREAD, which is what a scale and a zero point say: nothing need be computed, and
-    nothing is rounded.
-    """
-    model = onnx.load(str(path))
-    graph = model.graph
-    by_input = {name: node for node in graph.node for name in node.input}
-    cast = next(node for node in graph.node if node.op_type == "Cast")
-    spent, last = [cast], cast
-    while last.op_type != "DequantizeLinear":
-        last = by_input[last.output[0]]
-        spent.append(last)
-    scale = onnx.numpy_helper.from_array(np.array(1 / SPREAD, np.float32), "byte_scale")
-    zero = onnx.numpy_helper.from_array(np.array(MEAN, np.uint8), "byte_zero")
-    graph.initializer.extend([scale, zero])
-    at = list(graph.node).index(cast)
-    graph.node.insert(
-        at,
-        onnx.helper.make_node(
-            "DequantizeLinear", [cast.input[0], scale.name, zero.name], list(last.output), "bytes"
-        ),
-    )
-    for node in spent:
-        graph.node.remove(node)
-    used = {name for node in graph.node for name in node.input}
-    for spare in [each for each in graph.initializer if each.name not in used]:
-        graph.initializer.remove(spare)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
+def _stays_exact(node: onnx.NodeProto) -> bool:
+    # How the slots look is left alone: it is a hundredth of the work, and decides what is read.
+    return node.op_type in ("Add", "Relu") and "trunk" not in node.name
 
 
 def configuration() -> str:
@@ -150,7 +88,7 @@ def logits(network: Network, patches: NDArray[np.uint8]) -> tuple[Tensor, Tensor
     """Logits of patches ``(N, H, W, 3)``: characters ``(N, SLOTS, CLASSES)``, regions ``(N, R)``."""
     network = network.eval()
     parts = [
-        network(torch.from_numpy(patches[begin : begin + _LARGEST_BATCH]).permute(0, 3, 1, 2).float())
+        network(torch.from_numpy(patches[begin : begin + _LARGEST_BATCH]))
         for begin in range(0, len(patches), _LARGEST_BATCH)
     ]
     return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,9 @@ BATCH: Final = 64
 _REGION_WEIGHT: Final = 0.1
 _EMA: Final = 0.998
 _WARM_UP: Final = 0.05
+_AT_ONCE: Final = 1_000
+_UNSURE: Final = 0.95
+_ILLEGIBLE: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +38,63 @@ class Schedule:
         The highest learning rate; it rises over the first twentieth and falls along a cosine to 0.
     smoothing
         Share of the truth that is spread over all characters.
+    from_lesson
+        From which share of the run on a lesson, where there is one, counts half.
     """
 
     passes: float
     rate: float = 3e-3
     smoothing: float = 0.01
+    from_lesson: float = 0.15
     weight_decay: float = 0.02
     seed: int = 1
 
 
-def train(data: Set, schedule: Schedule, start: Network, report: Callable[[str], None] = print) -> Network:
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What another network says of each patch, to learn from beside the truth.
+
+    Attributes
+    ----------
+    shares
+        float16 ``(N, SLOTS, CLASSES)``, summing to 1.
+    """
+
+    shares: NDArray[np.float16]
+
+    def weights(self, data: Set, belgian: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How often each patch should be drawn by one who learns what that network is unsure of, ``(N,)``.
+
+        Three times as often where it is unsure, four times where it is wrong, half as often where nobody could
+        read; and Belgian ones oftener again.
+        """
+        weights = np.empty(len(self.shares))
+        for rows in np.array_split(np.arange(len(weights)), -(-len(weights) // _AT_ONCE)):
+            said = self.shares[rows].astype(np.float32)
+            sure = said.max(axis=2).prod(axis=1)
+            wrong = (said.argmax(axis=2) != data.codes[rows]).any(axis=1)
+            some = np.where(wrong, 4.0, np.where(sure < _UNSURE, 3.0, 1.0)) * np.where(belgian[rows], 1.6, 1.0)
+            weights[rows] = np.where(sure < _ILLEGIBLE, 0.5, some)
+        return weights
+
+
+def train(
+    data: Set,
+    schedule: Schedule,
+    start: Network,
+    report: Callable[[str], None] = print,
+    *,
+    weights: NDArray[np.float64] | None = None,
+    lesson: Lesson | None = None,
+) -> Network:
     """Train a copy of `start` on a set.
+
+    Parameters
+    ----------
+    weights
+        How often each patch is drawn, ``(N,)``, relative to others; None: each once in a pass.
+    lesson
+        What another network says of them.
 
     Returns
     -------
@@ -57,17 +106,14 @@ def train(data: Set, schedule: Schedule, start: Network, report: Callable[[str],
     averaged = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=schedule.weight_decay)
     steps = int(schedule.passes * len(data) / BATCH)
-    random = np.random.default_rng(schedule.seed)
-    order = random.permutation(len(data))
-    began, recent, at = time.monotonic(), 0.0, 0
+    drawn = _drawn(len(data), weights, np.random.default_rng(schedule.seed))
+    began, recent = time.monotonic(), 0.0
     for step in range(steps):
-        if at + BATCH > len(data):
-            order, at = random.permutation(len(data)), 0
-        rows = np.sort(order[at : at + BATCH])
-        at += BATCH
+        rows = next(drawn)
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate * _share(step / steps)
-        loss = _loss(network, data, rows, schedule.smoothing, device)
+        shares = lesson.shares if lesson is not None and step >= schedule.from_lesson * steps else None
+        loss = _loss(network, data, rows, schedule.smoothing, device, shares)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
@@ -78,6 +124,20 @@ def train(data: Set, schedule: Schedule, start: Network, report: Callable[[str],
             speed = (step + 1) * BATCH / (time.monotonic() - began)
             report(f"step {step + 1}/{steps}: loss {recent:.4f}, {speed:.0f} patches/s")
     return averaged.cpu()
+
+
+def _drawn(
+    count: int, weights: NDArray[np.float64] | None, random: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Rows of batches without end, sorted: each row once in a pass, or as often as its weight says."""
+    if weights is not None:
+        shares = np.cumsum(weights) / weights.sum()
+        while True:
+            yield np.sort(np.minimum(np.searchsorted(shares, random.random(BATCH)), count - 1))
+    while True:
+        order = random.permutation(count)
+        for at in range(0, count - BATCH + 1, BATCH):
+            yield np.sort(order[at : at + BATCH])
 
 
 @torch.no_grad()
@@ -94,17 +154,27 @@ def _share(done: float) -> float:
     return float(0.5 + 0.5 * np.cos(np.pi * (done - _WARM_UP) / (1 - _WARM_UP))) + 0.002
 
 
-def _loss(network: Network, data: Set, rows: NDArray[np.int64], smoothing: float, device: torch.device) -> Tensor:
+def _loss(
+    network: Network,
+    data: Set,
+    rows: NDArray[np.int64],
+    smoothing: float,
+    device: torch.device,
+    shares: NDArray[np.float16] | None,
+) -> Tensor:
     patches = torch.from_numpy(data.patches[rows]).to(device)
     codes = torch.from_numpy(data.codes[rows].astype(np.int64)).to(device)
     regions = torch.from_numpy(data.regions[rows].astype(np.int64)).to(device)
     characters, region = network(vary(patches))
     wrong = functional.cross_entropy(characters.flatten(0, 1), codes.flatten(), label_smoothing=smoothing)
+    if shares is not None:
+        said = torch.from_numpy(shares[rows].astype(np.float32)).to(device)
+        wrong = (wrong - (said * characters.log_softmax(dim=2)).sum(dim=2).mean()) / 2
     return wrong + _REGION_WEIGHT * functional.cross_entropy(region, regions, ignore_index=NOWHERE)
 
 
 def vary(patches: Tensor) -> Tensor:
-    """Make every pass over the patches another one: uint8 ``(N, H, W, 3)`` to float ``(N, 3, H, W)``, 0 to 255."""
+    """Make every pass over the patches another one: uint8 ``(N, H, W, 3)`` to float, 0 to 255."""
     count = len(patches)
     device = patches.device
     seen = patches.permute(0, 3, 1, 2).float()
@@ -126,7 +196,7 @@ def vary(patches: Tensor) -> Tensor:
     seen = torch.where(grey, seen.mean(dim=1, keepdim=True), seen)
     noise = (torch.rand(count, 1, 1, 1, device=device) < 0.3) * torch.rand(count, 1, 1, 1, device=device) * 14
     seen = seen + noise * torch.randn(count, 1, *seen.shape[2:], device=device)
-    return seen.clamp(0, 255).contiguous(memory_format=torch.channels_last)
+    return seen.clamp(0, 255).permute(0, 2, 3, 1).contiguous()
 
 
 @torch.no_grad()
