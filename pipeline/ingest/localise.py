@@ -45,7 +45,7 @@ _MULTIPLE_PX: Final = 32
 _PADDING_PX: Final = 16
 _LEVELS: Final = (1.0, 0.25)
 _MIN_SIDE_PX: Final = 8
-_MIN_FINDER_SCORE: Final = 0.2
+_MIN_FINDER_SCORE: Final = 0.3
 _MAX_PLACES: Final = 96
 # How much the refiner's word weighs in a score; the rest is the finder's.
 _REFINER_SHARE: Final = 0.75
@@ -89,7 +89,7 @@ class _Look(NamedTuple):
     corners: Floats
     scores: Floats
     pieces: list[Frame]
-    matrices: list[NDArray[np.float64]]
+    matrices: NDArray[np.float64]
 
 
 class Localiser:
@@ -149,7 +149,7 @@ class Localiser:
         """Ask the refiner: float32 ``(K, 9)``, the score's logit and the corners as shares of the piece."""
         answers = [np.zeros((0, 9), np.float32)]
         for begin in range(0, len(pieces), _PIECES_AT_ONCE):
-            some = np.stack(pieces[begin : begin + _PIECES_AT_ONCE]).transpose(0, 3, 1, 2).astype(np.float32)
+            some = np.stack(pieces[begin : begin + _PIECES_AT_ONCE])
             answers.append(self._refiner.run(None, {"pieces": some})[0])
         return np.concatenate(answers)
 
@@ -167,24 +167,25 @@ def rectify(frame: Frame, corners: Floats) -> Frame:
     return patches
 
 
-def cut_pieces(frame: Frame, places: Floats) -> tuple[list[Frame], list[NDArray[np.float64]]]:
+def cut_pieces(frame: Frame, places: Floats) -> tuple[list[Frame], NDArray[np.float64]]:
     """Cut each place ``(K, 4, 2)`` out, upright and with its margin.
 
     Returns
     -------
-    The pieces, RGB uint8 ``(PIECE_HEIGHT_PX, PIECE_WIDTH_PX, 3)``, and of each the matrix ``(3, 3)`` from its
-    pixels to the frame's.
+    The pieces, RGB uint8 ``(PIECE_HEIGHT_PX, PIECE_WIDTH_PX, 3)``, and the matrices from their pixels to the
+    frame's, float64 ``(K, 3, 3)``.
     """
     size = (PIECE_WIDTH_PX, PIECE_HEIGHT_PX)
     pyramid = {1: frame}
     pieces = []
-    matrices = []
-    for place in places:
+    matrices = np.zeros((len(places), 3, 3))
+    scales = np.ones((len(places), 3, 1))
+    for row, place in enumerate(places):
         source, scale = _level(pyramid, place, PIECE_WIDTH_PX / PIECE_MARGIN)
-        matrix = _piece_matrix(place * scale)
-        pieces.append(_warp(source, matrix, size))
-        matrices.append(np.diag([*(1 / scale), 1.0]) @ np.linalg.inv(matrix))
-    return pieces, matrices
+        matrices[row] = _piece_matrix(place * scale)
+        scales[row, :2, 0] = scale
+        pieces.append(_warp(source, matrices[row], size))
+    return pieces, np.linalg.inv(matrices) / scales
 
 
 def _session(model: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -206,15 +207,15 @@ def _shrunk(frame: Frame, scale: float) -> Frame:
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _padded(frame: Frame) -> Floats:
-    """The frame with its padding, as the finder takes it: float32 ``(1, 3, H, W)``."""
+def _padded(frame: Frame) -> Frame:
+    """The frame with its padding, as the finder takes it: uint8 ``(1, H, W, 3)``."""
     right, below = (
         -(side + 2 * _PADDING_PX) % _MULTIPLE_PX + _PADDING_PX for side in (frame.shape[1], frame.shape[0])
     )
     framed = cv2.copyMakeBorder(
         frame, _PADDING_PX, below, _PADDING_PX, right, cv2.BORDER_CONSTANT, value=(GREY,) * 3
     )
-    return np.asarray(cv2.dnn.blobFromImage(framed), np.float32)
+    return np.asarray(framed[None], np.uint8)
 
 
 def _peaks(cells: Floats) -> tuple[Floats, Floats]:
@@ -292,7 +293,7 @@ def _warp(frame: Frame, matrix: NDArray[np.float64], size: tuple[int, int]) -> F
 
 
 def _detections(
-    places: Floats, scores: Floats, matrices: Sequence[NDArray[np.float64]], answers: Floats, min_score: float
+    places: Floats, scores: Floats, matrices: NDArray[np.float64], answers: Floats, min_score: float
 ) -> Detections:
     """What both networks say of one frame's places, together."""
     sure = 1 / (1 + np.exp(-answers[:, 0]))

@@ -15,6 +15,8 @@ from torch.nn import functional
 
 from pipeline.ingest.localise import PIECE_HEIGHT_PX, PIECE_WIDTH_PX
 
+MEAN: Final = 128
+SPREAD: Final = 128
 _OUTSIDE: Final = (2, 4)
 """How many cells of the corners' maps lie outside of the piece, above and below it, and beside it."""
 
@@ -55,7 +57,7 @@ class Finder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return the cells of `frames`."""
-        fine = self.eighth(self.fourth(self.stem(frames / 128.0 - 1.0)))
+        fine = self.eighth(self.fourth(self.stem((frames - MEAN) / SPREAD)))
         middle = self.sixteenth(fine)
         coarse = self.last(middle)
         blended = self.lateral[1](middle) + functional.interpolate(self.lateral[2](coarse), scale_factor=2.0)
@@ -95,7 +97,7 @@ class Refiner(nn.Module):
 
     def forward(self, pieces: Tensor) -> Tensor:
         """Return score and corners of `pieces`."""
-        fine = self.fourth(pieces / 128.0 - 1.0)
+        fine = self.fourth((pieces - MEAN) / SPREAD)
         middle = self.eighth(fine)
         coarse = self.sixteenth(middle)
         blended = self.lateral[1](middle) + functional.interpolate(self.lateral[2](coarse), scale_factor=2.0)

@@ -174,11 +174,11 @@ def _losses(network: nn.Module, batch: Sequence[Tensor], name: str) -> tuple[Ten
     return (right + wrong).sum() / plates, (away * weights).sum() / plates
 
 
-def examples(name: str, pools: Sequence[Pool], random: np.random.Generator) -> NDArray[np.float32]:
-    """Draw what network `name` takes in a batch: float32 ``(N, 3, H, W)``."""
+def examples(name: str, pools: Sequence[Pool], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Draw what network `name` takes in a batch, as its exported file takes it: uint8 ``(N, H, W, 3)``."""
     rows = random.permutation(_rows(pools))[:_EXAMPLES]
     inputs, *_ = next(_BATCHES[name](pools, rows, len(rows), random))
-    return np.ascontiguousarray(inputs.numpy(), np.float32)
+    return np.ascontiguousarray(inputs.permute(0, 2, 3, 1).round().clamp(0, 255).to(torch.uint8).numpy())
 
 
 def main() -> None:
