@@ -171,6 +171,7 @@ def test_what_is_read_unsurely_is_drawn_oftener(small: Set) -> None:
     np.testing.assert_allclose(counts / counts.sum(), weights / weights.sum(), atol=0.02)
     once = _drawn(640, None, np.random.default_rng(1))
     assert sorted(np.concatenate([next(once) for _ in range(10)])) == list(range(640))
+    assert next(_drawn(3, None, np.random.default_rng(1))).tolist() == [0, 1, 2]
 
 
 def _with_plates(data: Set) -> Set:

@@ -136,7 +136,8 @@ def _drawn(
             yield np.sort(np.minimum(np.searchsorted(shares, random.random(BATCH)), count - 1))
     while True:
         order = random.permutation(count)
-        for at in range(0, count - BATCH + 1, BATCH):
+        # Of a set smaller than a batch, all of it.
+        for at in range(0, max(1, count - BATCH + 1), BATCH):
             yield np.sort(order[at : at + BATCH])
 
 
