@@ -142,7 +142,7 @@ class Reader:
         if self._quick is None:
             return self._look(patches)
         shares, regions = self._run(self._quick, patches)
-        rows = _open(shares, HOPELESS_AT_A_GLANCE)
+        rows = _unsure(shares, HOPELESS_AT_A_GLANCE)
         if len(rows):
             # What it was unsure of does not count: it errs oftener than those who look after it.
             shares[rows], regions[rows] = self._look(patches[rows])
@@ -155,7 +155,7 @@ class Reader:
         """
         _, *others = LOOKS
         shares, regions = self._run(self._first, patches)
-        rows = _open(shares, HOPELESS)
+        rows = _unsure(shares, HOPELESS)
         said, placed = _logs(shares[rows]), _logs(regions[rows])
         for count, (by_second, shift_px) in enumerate(others, start=2):
             if len(rows) == 0:
@@ -164,8 +164,8 @@ class Reader:
             again, where = self._run(model, _shifted(patches[rows], shift_px))
             said, placed = said + _logs(again), placed + _logs(where)
             shares[rows], regions[rows] = _agreed(said, count), _agreed(placed, count)
-            unsure = _open(shares[rows])
-            rows, said, placed = rows[unsure], said[unsure], placed[unsure]
+            still = _unsure(shares[rows])
+            rows, said, placed = rows[still], said[still], placed[still]
         return shares, regions
 
     def _run(self, one: LicensePlateRecognizer, patches: NDArray[np.uint8]) -> tuple[Floats, Floats]:
@@ -277,7 +277,7 @@ def _shifted(patches: NDArray[np.uint8], by_px: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(patches[:, :, columns])
 
 
-def _open(shares: Floats, hopeless: float = 0.0) -> NDArray[np.int64]:
+def _unsure(shares: Floats, hopeless: float = 0.0) -> NDArray[np.int64]:
     """Rows of shares ``(N, slots, characters)`` that are read neither surely nor without any hope."""
     confidence = shares.max(axis=2).prod(axis=1)
     return np.flatnonzero((confidence < SURE_OF_TEXT) & (confidence >= hopeless))

@@ -14,7 +14,6 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from hotlists.columns import pack_country
 from pipeline.ingest.ocr import MODEL, QUICK, SECOND, Reader
@@ -105,12 +104,6 @@ def belgian(seed: int, count: int, kind: str = "BE", *, held_out: bool) -> Recip
     return Recipe(seed, count, (kind,), hardness=0.4, held_out=held_out, usual=True)
 
 
-def _shares(network: Network, data: Set) -> NDArray[np.float16]:
-    """What a network says of each patch: float16 ``(N, SLOTS, CLASSES)``."""
-    parts = np.array_split(data.patches, max(1, len(data) // _AT_ONCE))
-    return np.concatenate([logits(network, each)[0].softmax(dim=2).numpy().astype(np.float16) for each in parts])
-
-
 def main() -> None:
     """Train and write the model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,7 +133,7 @@ def main() -> None:
     recipes.append(replace(MORE_BELGIAN, count=int(MORE_BELGIAN.count * arguments.share)))
     data = render(recipes, arguments.cache, arguments.workers)
     added = np.arange(len(data)) >= len(data) - recipes[-1].count
-    lesson = Lesson(_shares(network, data))
+    lesson = Lesson(logits(network, data.patches)[0].softmax(dim=2).numpy().astype(np.float16))
     deep = train(data, DEEPENED, deepened(network), _say, weights=lesson.weights(data, added))
     quick = Network(len(REGIONS), SMALL)
     quick = train(data, TAUGHT, quick, _say, weights=np.where(added, 1.3, 1.0), lesson=lesson)

@@ -21,7 +21,6 @@ BATCH: Final = 64
 _REGION_WEIGHT: Final = 0.1
 _EMA: Final = 0.998
 _WARM_UP: Final = 0.05
-_AT_ONCE: Final = 1_000
 _UNSURE: Final = 0.95
 _ILLEGIBLE: Final = 0.02
 
@@ -68,14 +67,10 @@ class Lesson:
         Three times as often where it is unsure, four times where it is wrong, half as often where nobody could
         read; and Belgian ones oftener again.
         """
-        weights = np.empty(len(self.shares))
-        for rows in np.array_split(np.arange(len(weights)), -(-len(weights) // _AT_ONCE)):
-            said = self.shares[rows].astype(np.float32)
-            sure = said.max(axis=2).prod(axis=1)
-            wrong = (said.argmax(axis=2) != data.codes[rows]).any(axis=1)
-            some = np.where(wrong, 4.0, np.where(sure < _UNSURE, 3.0, 1.0)) * np.where(belgian[rows], 1.6, 1.0)
-            weights[rows] = np.where(sure < _ILLEGIBLE, 0.5, some)
-        return weights
+        sure = self.shares.max(axis=2).astype(np.float32).prod(axis=1)
+        wrong = (self.shares.argmax(axis=2) != data.codes).any(axis=1)
+        weights = np.where(wrong, 4.0, np.where(sure < _UNSURE, 3.0, 1.0)) * np.where(belgian, 1.6, 1.0)
+        return np.where(sure < _ILLEGIBLE, 0.5, weights)
 
 
 def train(
