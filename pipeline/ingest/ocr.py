@@ -32,8 +32,6 @@ SECOND: Final = "_second"
 QUICK: Final = "_quick"
 """What the file of a quick one ends with: `ocr_quick.onnx`."""
 THREADS: Final = 2
-FEWEST_TOGETHER: Final = 4
-"""Patches that are worth a thread."""
 SURE_OF_COUNTRY: Final = 0.99
 """A country that is less likely than this is left unknown: a wrong one would lose a hit. Half of what the models
 learned from is Belgian, and so they take a plate from abroad for a Belgian one rather than the other way round."""
@@ -170,7 +168,8 @@ class Reader:
 
     def _run(self, one: LicensePlateRecognizer, patches: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Ask one model: shares ``(N, slots, characters)``, and regions ``(N, R)``, R 0 for one without any."""
-        count = min(self._threads, -(-len(patches) // FEWEST_TOGETHER))
+        # One patch takes a model twenty times what it takes to hand it to another thread.
+        count = min(self._threads, len(patches))
         parts = np.array_split(self._fitted(patches), count)
         ask = partial(self._ask, one)
         outputs = list(self._pool.map(ask, parts) if count > 1 else map(ask, parts))

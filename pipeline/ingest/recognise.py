@@ -26,6 +26,7 @@ LEAST_SHARE: Final = 0.001
 PIXELS_AT_ONCE: Final = 34_000_000
 """Decoded frames that are held at once, about: sixteen of 1920x1080, a tenth of a gigabyte."""
 
+_SCALED_AT_ONCE: Final = 16
 _CHARACTERS: Final = ("", *alphabet.CHARACTERS)
 
 
@@ -88,7 +89,7 @@ class Recogniser:
     def __init__(self, model: str = "", threads: int = THREADS) -> None:
         self._localiser = Localiser(threads)
         self._reader = Reader(model, threads)
-        # OpenCV lets go of the interpreter while it decodes.
+        # OpenCV lets go of the interpreter while it decodes, and while it scales.
         self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
 
     def decode(self, encoded: Sequence[bytes]) -> Iterator[Part]:
@@ -117,12 +118,25 @@ class Recogniser:
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> Recognised:
         """Read images that are a plate each, from edge to edge; one on which nothing is read is left out."""
-        reads = self._read([_patch(crop)[None] for crop in crops])
+        reads = self._reader.read(self._scaled(crops), np.zeros(len(crops), np.int64))
         sides = np.array([[0, 0, crop.shape[1], crop.shape[0]] for crop in crops], np.int32).reshape(-1, 4)
         rows = np.arange(len(crops), dtype=np.int64)
         everything = Recognised(rows, sides, np.ones(len(crops), np.float32), reads)
         legible = np.flatnonzero(alphabet.lengths(reads.codes))
         return _only(everything, legible, len(crops) - len(legible))
+
+    def _scaled(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """The crops as the patches that are read: uint8 ``(N, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3)``."""
+        patches = np.empty((len(crops), PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3), np.uint8)
+
+        def scale(begin: int) -> None:
+            for crop, patch in zip(crops[begin:], patches[begin : begin + _SCALED_AT_ONCE], strict=False):
+                _scale(crop, patch)
+
+        begins = range(0, len(crops), _SCALED_AT_ONCE)
+        for _ in self._pool.map(scale, begins) if len(begins) > 1 else map(scale, begins):
+            pass
+        return patches
 
     def _read(self, patches: Sequence[NDArray[np.uint8]]) -> ReadBatch:
         none = np.zeros((0, PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3), np.uint8)
@@ -194,12 +208,12 @@ def _only(found: Recognised, kept: NDArray[np.int64], passed_over: int) -> Recog
     return Recognised(found.image[kept], found.boxes[kept], found.scores[kept], some, passed_over)
 
 
-def _patch(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Scale a crop to the patch that is read: uint8 ``(PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3)``."""
+def _scale(crop: NDArray[np.uint8], patch: NDArray[np.uint8]) -> None:
+    """Scale a crop into the patch that is read."""
     shrinks = crop.shape[0] > PATCH_HEIGHT_PX or crop.shape[1] > PATCH_WIDTH_PX
     # Averaged where it shrinks: strokes between the sampled pixels would be lost.
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(crop, (PATCH_WIDTH_PX, PATCH_HEIGHT_PX), interpolation=method), np.uint8)
+    cv2.resize(crop, (PATCH_WIDTH_PX, PATCH_HEIGHT_PX), dst=patch, interpolation=method)
 
 
 def _whole(corners: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -91,3 +91,19 @@ def test_networks_of_integers_answer_nearly_as_exact_ones(name: str, pool: Pool,
     exact, near = (session.run(None, {session.get_inputs()[0].name: inputs})[0] for session in sessions)
     assert (tmp_path / "integers.onnx").stat().st_size < 0.5 * (tmp_path / "exact.onnx").stat().st_size
     assert 0 < np.abs(exact - near).mean() < 0.1 * exact.std()
+
+
+def test_a_network_that_takes_blocks_of_pixels_answers_the_same(tmp_path: Path) -> None:
+    from training import integers
+    from training.localiser.export import export
+    from training.localiser.networks import MEAN, SPREAD, Finder
+
+    frames = np.random.default_rng(2).integers(0, 256, (4, 64, 160, 3), np.uint8)
+    torch.manual_seed(4)
+    export(Finder(), tmp_path / "finder.onnx")
+    integers.quantise(tmp_path / "finder.onnx", [frames], lambda node: "head.1" in node.name, MEAN, SPREAD)
+    before = onnxruntime.InferenceSession(str(tmp_path / "finder.onnx")).run(None, {"frames": frames})[0]
+    integers.take_blocks(tmp_path / "finder.onnx")
+    after = onnxruntime.InferenceSession(str(tmp_path / "finder.onnx"))
+    np.testing.assert_array_equal(after.run(None, {"frames": frames})[0], before)
+    assert after.run(None, {"frames": frames[:1, :, :96]})[0].shape == (1, 9, 64 // STRIDE_PX, 96 // STRIDE_PX)

@@ -177,3 +177,36 @@ def test_what_is_read_unsurely_is_drawn_oftener(small: Set) -> None:
 def _with_plates(data: Set) -> Set:
     kept = data.regions != NOWHERE
     return Set(data.patches[kept], data.codes[kept], data.regions[kept])
+
+
+def test_a_network_is_taken_up_again_from_its_file_and_learns_on(small: Set, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="training needs torch: pip install 'kruispunt[train]'")
+    pytest.importorskip("onnx", reason="training needs onnx: pip install 'kruispunt[train]'")
+    from training.ocr import train as training
+    from training.ocr.export import export, logits, quantise
+    from training.ocr.network import SMALL, USUAL, Network
+    from training.ocr.resume import resumed
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    file = tmp_path / "network.onnx"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "BATCH", 10)
+        for shape in (USUAL, SMALL):
+            network = training.train(small, training.Schedule(passes=3), Network(len(REGIONS), shape))
+            export(network, file, (0.8, 1.1))
+            for exactly, within in ((True, 1e-3), (False, 0.15)):
+                if not exactly:
+                    quantise(file, small.patches)
+                again = resumed(file, shape, small.patches)
+                pairs = zip(logits(again, small.patches), logits(network, small.patches), strict=True)
+                for said, expected in pairs:
+                    assert float((said - expected).abs().mean()) < within * float(expected.std())
+        # Its batch norms have to bear the statistics of batches again.
+        on = training.train(small, training.Schedule(passes=1, rate=1e-5), again)
+    torch.set_num_threads(threads)
+    assert float((logits(on, small.patches)[0] - logits(again, small.patches)[0]).abs().mean()) < 0.3
+    with pytest.raises(ValueError, match=r"network\.onnx is of another shape"):
+        resumed(file, USUAL, small.patches)
+    with pytest.raises(ValueError, match="3 patches say too little"):
+        resumed(file, SMALL, small.patches[:3])

@@ -56,6 +56,9 @@ def export(network: nn.Module, file: Path, examples: NDArray[np.uint8] | None = 
     if examples is not None:
         # One by one: they may be large.
         integers.quantise(file, (each[None] for each in examples), _stays_exact, MEAN, SPREAD)
+        if finder:
+            # The refiner's first convolution is too small a share of its work to gain by it.
+            integers.take_blocks(file)
 
 
 def _stays_exact(node: onnx.NodeProto) -> bool:
