@@ -10,7 +10,7 @@ import pytest
 from pipeline.ingest.decision import FEWEST_CHARACTERS
 from pipeline.ingest.localise import Localiser
 from pipeline.ingest.ocr import Reader
-from training.localiser.decide import Candidates, fit, judge, report
+from training.localiser.decide import DECOYS, Candidates, decoy_chances, draw_decoys, fit, judge, report
 from training.localiser.mount import Pose, corners_of, paste
 from training.localiser.samples import HEIGHT_PX, IGNORED, MAX_PLATES, PLATE, WIDTH_PX, Sample
 from training.plates import HEIGHT_PX as PLATE_HEIGHT_PX
@@ -91,3 +91,14 @@ def test_the_report_says_what_each_limit_would_tell(capsys: pytest.CaptureFixtur
     told = capsys.readouterr().out
     assert f"400 places, {plate.sum()} of them plates, {plate.sum()} read to within 2" in told
     assert "chance >= 0.5: " in told
+
+
+def test_frames_of_decoys_are_of_their_seed_and_what_is_named_on_them_has_a_chance() -> None:
+    photograph = np.full((800, 1400, 3), 110, np.uint8)
+    frames = [draw_decoys([photograph], np.random.default_rng([5, number])) for number in (*range(8), 0)]
+    assert {each.shape for each in frames} == {(720, 1280, 3)}
+    np.testing.assert_array_equal(frames[0], frames[8])
+    assert (frames[0] != frames[1]).any()
+    named = np.concatenate([decoy_chances(each, *models()) for each in frames[:8]])
+    assert 0 < len(named) < 8 * DECOYS
+    assert 0 <= named.min() < 0.5

@@ -7,6 +7,7 @@ some thousand scenes are plenty; it is to be fitted again whenever the localiser
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,25 +17,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.read_score import distance
-from pipeline.ingest.decision import FEWEST_CHARACTERS, LEAST_SCORE, signs
+from pipeline.ingest.decision import FEWEST_CHARACTERS, LEAST_SCORE, chances, signs
 from pipeline.ingest.localise import Localiser, rectify
 from pipeline.ingest.ocr import Reader
 from plates import alphabet
+from training.localiser.camera import spoil
+from training.localiser.decoys import draw_decoy, draw_lit_decoy
 from training.localiser.evaluate import HIT_IOU
-from training.localiser.photographs import load_photographs, unpack_photographs
+from training.localiser.photographs import cut, load_photographs, unpack_photographs
 from training.localiser.samples import IGNORED, PLATE, Sample, draw_sample
 
 NEAR: Final = 2
 """A text with so many characters wrong is still worth telling: the chances of its characters say where."""
 SEED: Final = 9103
+DECOY_SEED: Final = 9200
+DECOYS: Final = 12
+"""On each frame that has no plate."""
 
 # With more in common with a plate that is cut off, nobody can say whether it is right.
 _CUT_OFF: Final = 0.2
+_FRAME_PX: Final = (1280, 720)
+_DARK: Final = 0.4
 _STEPS: Final = 30
 _RIDGE: Final = 1e-3
-_LIMITS: Final = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
+_LIMITS: Final = (0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5)
 
 Floats = NDArray[np.float64]
+Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,24 @@ def judge(sample: Sample, localiser: Localiser, reader: Reader) -> Candidates:
     return Candidates(signs(found.scores, reads)[rows], np.array(plates, bool), np.array(wrong, np.int64))
 
 
+def draw_decoys(photographs: Sequence[Image], random: np.random.Generator) -> Image:
+    """Draw a frame with `DECOYS` decoys and no plate, by day or lit in the dark, as a camera sees it."""
+    frame = cut(photographs, _FRAME_PX, random).copy()
+    dark = random.random() < _DARK
+    if dark:
+        frame = (frame * random.uniform(0.05, 0.35)).astype(np.uint8)
+    for _ in range(DECOYS):
+        (draw_lit_decoy if dark else draw_decoy)(frame, random)
+    return np.ascontiguousarray(spoil(frame, random))
+
+
+def decoy_chances(frame: Image, localiser: Localiser, reader: Reader) -> NDArray[np.float32]:
+    """Say what the bundled numbers think of each place that the localiser names on such a frame."""
+    (found,) = localiser.find([frame], LEAST_SCORE)
+    reads = reader.read(rectify(frame, found.corners), np.zeros(len(found), np.int64))
+    return chances(found.scores, reads)
+
+
 def _overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """What both have in common, as a share of what either has."""
     shared, _ = cv2.intersectConvexConvex(one, other)
@@ -109,6 +136,7 @@ def main() -> None:
     """Print the numbers, and what each limit would tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=4000, help="scenes")
+    parser.add_argument("--decoys", type=int, default=240, help="frames of decoys alone")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument(
         "--cache", type=Path, default=Path("build/scenes"), help="where photographs are fetched to"
@@ -124,6 +152,13 @@ def main() -> None:
         sample = draw_sample(photographs, np.random.default_rng([options.seed, number]))
         judged.append(judge(sample, localiser, reader))
     report(judged)
+    told = [
+        decoy_chances(draw_decoys(photographs, np.random.default_rng([DECOY_SEED, number])), localiser, reader)
+        for number in range(options.decoys)
+    ]
+    decoys = np.concatenate([np.zeros(0, np.float32), *told])
+    for limit in _LIMITS:
+        print(f"chance >= {limit}: {(decoys >= limit).sum()} of {DECOYS * options.decoys} decoys told")
 
 
 def report(judged: list[Candidates]) -> None:
@@ -131,11 +166,11 @@ def report(judged: list[Candidates]) -> None:
     whole = _together(judged)
     print("weights and offset:", np.round(fit(whole.signs, whole.near), 2).tolist())
     halves = [_together(judged[::2]), _together(judged[1::2])]
-    chances = []
+    by_other = []
     for own, other in (halves, halves[::-1]):
         weights = fit(other.signs, other.near)
-        chances.append(1 / (1 + np.exp(-(own.signs @ weights[:-1] + weights[-1]))))
-    chance = np.concatenate(chances)
+        by_other.append(1 / (1 + np.exp(-(own.signs @ weights[:-1] + weights[-1]))))
+    chance = np.concatenate(by_other)
     both = _together(halves)
     print(f"{len(chance)} places, {both.plate.sum()} of them plates, {both.near.sum()} read to within {NEAR}")
     for limit in _LIMITS:

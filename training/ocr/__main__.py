@@ -10,17 +10,20 @@ import argparse
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import copyfile
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hotlists.columns import pack_country
 from pipeline.ingest.ocr import MODEL, QUICK, SECOND, Reader
 from training.ocr.dataset import REGIONS, Recipe, Set, render
 from training.ocr.export import configuration, export, fit_temperatures, logits, quantise
 from training.ocr.measure import score
-from training.ocr.network import SMALL, Network, deepened
+from training.ocr.network import DEEP, SMALL, Network, deepened
+from training.ocr.resume import resumed
 from training.ocr.train import Lesson, Schedule, between, train
 from training.render.layouts import LOOKS
 
@@ -75,6 +78,14 @@ MORE_BELGIAN: Final = Recipe(6, 120_000, BELGIAN, hardness=0.7, empty=True)
 """What the last two networks learn from beside what the last stage did."""
 DEEPENED: Final = Schedule(passes=0.95, rate=8e-4, smoothing=0.005, seed=12)
 TAUGHT: Final = Schedule(passes=2.05, rate=3e-3, seed=11)
+FURTHER: Final = (
+    Recipe(7, 60_000, empty=True),
+    Recipe(8, 45_000, BELGIAN, hardness=0.7, empty=True),
+    Recipe(107, 75_000, ABROAD, empty=True),
+)
+"""What these two go on with: nothing that they have seen, and the larger share from abroad."""
+FURTHER_DEEP: Final = Schedule(passes=1.2, rate=7e-4, smoothing=0.005, seed=13)
+FURTHER_QUICK: Final = Schedule(passes=2.6, rate=2e-3, from_lesson=0.0, seed=14)
 
 
 def _say(line: str) -> None:
@@ -104,6 +115,50 @@ def belgian(seed: int, count: int, kind: str = "BE", *, held_out: bool) -> Recip
     return Recipe(seed, count, (kind,), hardness=0.4, held_out=held_out, usual=True)
 
 
+def from_nothing(folder: Path, workers: int, share: float) -> tuple[Network, Network, Network]:
+    """Train the quick network, the one that is asked next, and the second one."""
+    network = Network(len(REGIONS))
+    recipes: list[Recipe] = []
+    for number, stage in enumerate(STAGES):
+        if stage.alone:
+            recipes.clear()
+        recipes.append(Recipe(SEED + number, int(stage.more * share), empty=True))
+        if stage.abroad:
+            count = int(stage.abroad * share)
+            recipes.append(Recipe(SEED + 100 + number, count, ABROAD, empty=True))
+        data = render(recipes, folder, workers)
+        before = network
+        network = between(train(data, stage.schedule, network, _say), network, stage.kept)
+        # Before the next set is loaded: both together may not fit.
+        del data
+    recipes.append(_part(MORE_BELGIAN, share))
+    data = render(recipes, folder, workers)
+    added = np.arange(len(data)) >= len(data) - recipes[-1].count
+    lesson = lesson_by(network, data)
+    deep = train(data, DEEPENED, deepened(network), _say, weights=lesson.weights(data, added))
+    quick = Network(len(REGIONS), SMALL)
+    quick = train(data, TAUGHT, quick, _say, weights=np.where(added, 1.3, 1.0), lesson=lesson)
+    # It was trained on other patches than the others, and errs elsewhere.
+    return quick, deep, before
+
+
+def further(quick: Network, deep: Network, data: Set, abroad: NDArray[np.bool_]) -> tuple[Network, Network]:
+    """Train the two that are asked first on a set that they have not seen."""
+    lesson = lesson_by(deep, data)
+    weights = np.where(lesson.illegible, 0.4, 1.0) * np.where(abroad, 1.3, 1.0)
+    quick = train(data, FURTHER_QUICK, quick, _say, weights=weights, lesson=lesson)
+    return quick, train(data, FURTHER_DEEP, deep, _say, weights=lesson.weights(data, np.zeros(len(data), bool)))
+
+
+def lesson_by(network: Network, data: Set) -> Lesson:
+    """What a network says of a set."""
+    return Lesson(logits(network, data.patches)[0].softmax(dim=2).numpy().astype(np.float16))
+
+
+def _part(recipe: Recipe, share: float) -> Recipe:
+    return replace(recipe, count=int(recipe.count * share))
+
+
 def main() -> None:
     """Train and write the model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -113,45 +168,44 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("build/plates"), help="where patches are rendered to")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that render")
     parser.add_argument("--share", type=float, default=1.0, help="share of the patches, for a trial")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the bundled files; the second one stays as it is"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.workers)
     torch.manual_seed(SEED)
-    network = Network(len(REGIONS))
-    recipes: list[Recipe] = []
-    for number, stage in enumerate(STAGES):
-        if stage.alone:
-            recipes.clear()
-        recipes.append(Recipe(SEED + number, int(stage.more * arguments.share), empty=True))
-        if stage.abroad:
-            count = int(stage.abroad * arguments.share)
-            recipes.append(Recipe(SEED + 100 + number, count, ABROAD, empty=True))
-        data = render(recipes, arguments.cache, arguments.workers)
-        before = network
-        network = between(train(data, stage.schedule, network, _say), network, stage.kept)
-        # Before the next set is loaded: both together may not fit.
-        del data
-    recipes.append(replace(MORE_BELGIAN, count=int(MORE_BELGIAN.count * arguments.share)))
+    trained: dict[str, Network] = {}
+    if not arguments.resume:
+        quick, deep, trained[SECOND] = from_nothing(arguments.cache, arguments.workers, arguments.share)
+    recipes = [_part(each, arguments.share) for each in FURTHER]
     data = render(recipes, arguments.cache, arguments.workers)
-    added = np.arange(len(data)) >= len(data) - recipes[-1].count
-    lesson = Lesson(logits(network, data.patches)[0].softmax(dim=2).numpy().astype(np.float16))
-    deep = train(data, DEEPENED, deepened(network), _say, weights=lesson.weights(data, added))
-    quick = Network(len(REGIONS), SMALL)
-    quick = train(data, TAUGHT, quick, _say, weights=np.where(added, 1.3, 1.0), lesson=lesson)
     some = data.patches[np.linspace(0, len(data) - 1, _FOR_RANGES).astype(np.int64)].copy()
+    if arguments.resume:
+        quick = resumed(MODEL.with_stem(MODEL.stem + QUICK), SMALL, some)
+        deep = resumed(MODEL, DEEP, some)
+    abroad = np.arange(len(data)) >= len(data) - recipes[-1].count
+    trained[QUICK], trained[""] = further(quick, deep, data, abroad)
     del data
-    count = max(300, int(3_000 * arguments.share))
-    hard = render([Recipe(HELD_OUT_SEED, count, held_out=True)], arguments.cache, arguments.workers)
-    # The second is what the last stage began with: it was trained on other patches, and errs elsewhere.
-    for each, ending in ((quick, QUICK), (deep, ""), (before, SECOND)):
-        path = arguments.out.with_stem(arguments.out.stem + ending)
+    _ship(trained, arguments.out, some, arguments.cache, arguments.workers, max(300, int(3_000 * arguments.share)))
+
+
+def _ship(
+    trained: dict[str, Network], out: Path, some: NDArray[np.uint8], folder: Path, workers: int, count: int
+) -> None:
+    """Write what was trained, and say how well the files read what is rendered, so many patches of each kind."""
+    hard = render([Recipe(HELD_OUT_SEED, count, held_out=True)], folder, workers)
+    for ending, each in trained.items():
+        path = out.with_stem(out.stem + ending)
         temperatures = fit_temperatures(each, hard)
         export(each, path, temperatures)
         quantise(path, some)
         _say(f"{path.name}: temperatures {temperatures}")
-    arguments.out.with_suffix(".yaml").write_text(configuration(), encoding="utf-8")
-    reader = Reader(arguments.out, arguments.workers)
-    _say(describe(reader, "any country, hard, held-out fonts", hard))
+    if SECOND not in trained and out != MODEL:
+        copyfile(MODEL.with_stem(MODEL.stem + SECOND), out.with_stem(out.stem + SECOND))
+    out.with_suffix(".yaml").write_text(configuration(), encoding="utf-8")
+    reader = Reader(out, workers)
     for name, recipe in (
+        ("any country, hard, held-out fonts", Recipe(HELD_OUT_SEED, count, held_out=True)),
         ("Belgian since 2010, moderate, held-out fonts", belgian(MODERATE_SEED, count, held_out=True)),
         ("Belgian before, moderate, held-out fonts", belgian(OLD_SEED, count, "BE-old", held_out=True)),
         ("Belgian since 2010, moderate, training's fonts", belgian(BELGIAN_SEED, count, held_out=False)),
@@ -161,7 +215,7 @@ def main() -> None:
             Recipe(ABROAD_SEED + 1, count, ABROAD, hardness=0.7, held_out=True, usual=True),
         ),
     ):
-        _say(describe(reader, name, render([recipe], arguments.cache, arguments.workers)))
+        _say(describe(reader, name, render([recipe], folder, workers)))
 
 
 if __name__ == "__main__":

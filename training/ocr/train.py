@@ -67,10 +67,19 @@ class Lesson:
         Three times as often where it is unsure, four times where it is wrong, half as often where nobody could
         read; and Belgian ones oftener again.
         """
-        sure = self.shares.max(axis=2).astype(np.float32).prod(axis=1)
         wrong = (self.shares.argmax(axis=2) != data.codes).any(axis=1)
-        weights = np.where(wrong, 4.0, np.where(sure < _UNSURE, 3.0, 1.0)) * np.where(belgian, 1.6, 1.0)
-        return np.where(sure < _ILLEGIBLE, 0.5, weights)
+        weights = np.where(wrong, 4.0, np.where(self._sure < _UNSURE, 3.0, 1.0)) * np.where(belgian, 1.6, 1.0)
+        return np.where(self.illegible, 0.5, weights)
+
+    @property
+    def illegible(self) -> NDArray[np.bool_]:
+        """Which patches nobody could read, ``(N,)``, as far as that network goes."""
+        return self._sure < _ILLEGIBLE
+
+    @property
+    def _sure(self) -> NDArray[np.float32]:
+        sure: NDArray[np.float32] = self.shares.max(axis=2).astype(np.float32).prod(axis=1)
+        return sure
 
 
 def train(
