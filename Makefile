@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SHELL  := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-.PHONY: help demo test check format system-packages clean train-ocr train-localiser
+.PHONY: help demo test check format system-packages font-packages clean train-ocr train-localiser
 
 help:            ## Show the commands
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+: *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -49,6 +49,16 @@ check: $(VENV)/.dev  ## ruff, mypy --strict, import-linter
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# What letters plates beside strokes of our own.
+FONTS := fonts-adf-gillius fonts-adf-ikarius fonts-adf-switzera fonts-adf-universalis fonts-b612 \
+	fonts-bebas-neue fonts-cabin fonts-cantarell fonts-clear-sans fonts-comfortaa fonts-crosextra-carlito \
+	fonts-dejavu-extra fonts-dosis fonts-freefont-ttf fonts-gemunu-libre fonts-karla fonts-lato fonts-liberation \
+	fonts-manrope fonts-national-park fonts-open-sans fonts-opendin fonts-osifont fonts-paratype fonts-play \
+	fonts-quicksand fonts-roboto-unhinted fonts-routed-gothic fonts-tuffy fonts-urw-base35 fonts-yanone-kaffeesatz
+
+font-packages: ## Install the Debian packages of fonts that plates are lettered with for training (as root)
+	@$(PYTHON) deploy/packages.py $(FONTS)
 
 train-ocr: $(VENV)/.train ## Train the reader of plates that comes with the package (hours on a CPU)
 	$(BIN)/python -m training.ocr

@@ -210,3 +210,21 @@ def test_a_network_is_taken_up_again_from_its_file_and_learns_on(small: Set, tmp
         resumed(file, USUAL, small.patches)
     with pytest.raises(ValueError, match="3 patches say too little"):
         resumed(file, SMALL, small.patches[:3])
+
+
+def test_a_whole_training_wants_all_fonts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="training needs torch: pip install 'kruispunt[train]'")
+    pytest.importorskip("onnx", reason="training needs onnx: pip install 'kruispunt[train]'")
+    from training.ocr import __main__ as recipe
+
+    monkeypatch.setattr(recipe, "lacking_fonts", lambda: ["Lato-[BRM]*.ttf"])
+    monkeypatch.setattr(
+        "sys.argv", ["training.ocr", "--cache", str(tmp_path), "--out", str(tmp_path / "ocr.onnx")]
+    )
+    with pytest.raises(SystemExit):
+        recipe.main()
+    assert "without Lato-[BRM]*.ttf" in (told := capsys.readouterr().err)
+    assert "make font-packages" in told
+    assert not list(tmp_path.iterdir())

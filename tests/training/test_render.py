@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pipeline.ingest.ocr import PATCH_HEIGHT_PX, PATCH_WIDTH_PX
 from plates import alphabet, syntax
-from training.render import draw, nothing, photograph
+from training.render import draw, faces, nothing, photograph
 from training.render.faces import MANNERS, FontFace, font_files, pick_face
 from training.render.layouts import BLACK, LOOKS, TEMPLATES, WHITE, Look
 from training.render.plate import _compose, _widened, _with_mark
@@ -168,3 +170,12 @@ def test_a_usual_text_has_no_letter_that_its_country_does_not_give_out() -> None
         kind, written = make_up(random, "BE-old", usual=True)
         # What a template spells out stands for itself: O of old-timers.
         assert not set("IQ") & set(written), (kind, written)
+
+
+def test_fonts_that_are_not_installed_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faces, "FOLDER", tmp_path)
+    lacking = faces.lacking_fonts()
+    assert "Lato-[BRM]*.ttf" in lacking
+    (tmp_path / "lato").mkdir()
+    (tmp_path / "lato" / "Lato-Bold.ttf").touch()
+    assert faces.lacking_fonts() == [each for each in lacking if each != "Lato-[BRM]*.ttf"]

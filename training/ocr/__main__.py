@@ -25,6 +25,7 @@ from training.ocr.measure import score
 from training.ocr.network import DEEP, SMALL, Network, deepened
 from training.ocr.resume import resumed
 from training.ocr.train import Lesson, Schedule, between, train
+from training.render.faces import lacking_fonts
 from training.render.layouts import LOOKS
 
 SEED: Final = 1
@@ -83,9 +84,13 @@ FURTHER: Final = (
     Recipe(8, 45_000, BELGIAN, hardness=0.7, empty=True),
     Recipe(107, 75_000, ABROAD, empty=True),
 )
-"""What these two go on with: nothing that they have seen, and the larger share from abroad."""
+"""What the two that are asked first go on with, if they are resumed: nothing that they have seen, and much from
+abroad."""
 FURTHER_DEEP: Final = Schedule(passes=1.2, rate=7e-4, smoothing=0.005, seed=13)
 FURTHER_QUICK: Final = Schedule(passes=2.6, rate=2e-3, from_lesson=0.0, seed=14)
+
+Trained = tuple[dict[str, Network], NDArray[np.uint8]]
+"""Networks by what their files' names end with, and some of the patches that they learned from."""
 
 
 def _say(line: str) -> None:
@@ -115,8 +120,8 @@ def belgian(seed: int, count: int, kind: str = "BE", *, held_out: bool) -> Recip
     return Recipe(seed, count, (kind,), hardness=0.4, held_out=held_out, usual=True)
 
 
-def from_nothing(folder: Path, workers: int, share: float) -> tuple[Network, Network, Network]:
-    """Train the quick network, the one that is asked next, and the second one."""
+def from_nothing(folder: Path, workers: int, share: float) -> Trained:
+    """Train the second network, the one that is asked before it, and the quick one."""
     network = Network(len(REGIONS))
     recipes: list[Recipe] = []
     for number, stage in enumerate(STAGES):
@@ -138,21 +143,32 @@ def from_nothing(folder: Path, workers: int, share: float) -> tuple[Network, Net
     deep = train(data, DEEPENED, deepened(network), _say, weights=lesson.weights(data, added))
     quick = Network(len(REGIONS), SMALL)
     quick = train(data, TAUGHT, quick, _say, weights=np.where(added, 1.3, 1.0), lesson=lesson)
-    # It was trained on other patches than the others, and errs elsewhere.
-    return quick, deep, before
+    # The second is what the last stage began with: it was trained on other patches, and errs elsewhere.
+    return {QUICK: quick, "": deep, SECOND: before}, _some(data)
 
 
-def further(quick: Network, deep: Network, data: Set, abroad: NDArray[np.bool_]) -> tuple[Network, Network]:
-    """Train the two that are asked first on a set that they have not seen."""
+def resume(folder: Path, workers: int, share: float) -> Trained:
+    """Train the bundled networks that are asked first on patches that they have not seen."""
+    recipes = [_part(each, share) for each in FURTHER]
+    data = render(recipes, folder, workers)
+    some = _some(data)
+    deep = resumed(MODEL, DEEP, some)
+    quick = resumed(MODEL.with_stem(MODEL.stem + QUICK), SMALL, some)
     lesson = lesson_by(deep, data)
+    abroad = np.arange(len(data)) >= len(data) - recipes[-1].count
     weights = np.where(lesson.illegible, 0.4, 1.0) * np.where(abroad, 1.3, 1.0)
     quick = train(data, FURTHER_QUICK, quick, _say, weights=weights, lesson=lesson)
-    return quick, train(data, FURTHER_DEEP, deep, _say, weights=lesson.weights(data, np.zeros(len(data), bool)))
+    nowhere = np.zeros(len(data), bool)
+    return {QUICK: quick, "": train(data, FURTHER_DEEP, deep, _say, weights=lesson.weights(data, nowhere))}, some
 
 
 def lesson_by(network: Network, data: Set) -> Lesson:
     """What a network says of a set."""
     return Lesson(logits(network, data.patches)[0].softmax(dim=2).numpy().astype(np.float16))
+
+
+def _some(data: Set) -> NDArray[np.uint8]:
+    return data.patches[np.linspace(0, len(data) - 1, _FOR_RANGES).astype(np.int64)].copy()
 
 
 def _part(recipe: Recipe, share: float) -> Recipe:
@@ -172,20 +188,15 @@ def main() -> None:
         "--resume", action="store_true", help="go on from the bundled files; the second one stays as it is"
     )
     arguments = parser.parse_args()
+    if lacking := lacking_fonts():
+        told = f"without {', '.join(lacking)} plates are lettered less variously than the model needs"
+        if arguments.share >= 1:
+            parser.error(f"{told}: make font-packages, as root; or try a part with --share")
+        _say(f"{told}: a trial")
     torch.set_num_threads(arguments.workers)
     torch.manual_seed(SEED)
-    trained: dict[str, Network] = {}
-    if not arguments.resume:
-        quick, deep, trained[SECOND] = from_nothing(arguments.cache, arguments.workers, arguments.share)
-    recipes = [_part(each, arguments.share) for each in FURTHER]
-    data = render(recipes, arguments.cache, arguments.workers)
-    some = data.patches[np.linspace(0, len(data) - 1, _FOR_RANGES).astype(np.int64)].copy()
-    if arguments.resume:
-        quick = resumed(MODEL.with_stem(MODEL.stem + QUICK), SMALL, some)
-        deep = resumed(MODEL, DEEP, some)
-    abroad = np.arange(len(data)) >= len(data) - recipes[-1].count
-    trained[QUICK], trained[""] = further(quick, deep, data, abroad)
-    del data
+    run = resume if arguments.resume else from_nothing
+    trained, some = run(arguments.cache, arguments.workers, arguments.share)
     _ship(trained, arguments.out, some, arguments.cache, arguments.workers, max(300, int(3_000 * arguments.share)))
 
 
