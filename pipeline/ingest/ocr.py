@@ -168,7 +168,7 @@ class Reader:
 
     def _run(self, one: LicensePlateRecognizer, patches: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Ask one model: shares ``(N, slots, characters)``, and regions ``(N, R)``, R 0 for one without any."""
-        # One patch takes a model twenty times what it takes to hand it to another thread.
+        # Even one patch takes a model far longer than it takes to hand it to another thread.
         count = min(self._threads, len(patches))
         parts = np.array_split(self._fitted(patches), count)
         ask = partial(self._ask, one)
