@@ -130,7 +130,8 @@ class Recogniser:
         patches = np.empty((len(crops), PATCH_HEIGHT_PX, PATCH_WIDTH_PX, 3), np.uint8)
 
         def scale(begin: int) -> None:
-            for crop, patch in zip(crops[begin:], patches[begin : begin + _SCALED_AT_ONCE], strict=False):
+            some = slice(begin, begin + _SCALED_AT_ONCE)
+            for crop, patch in zip(crops[some], patches[some], strict=True):
                 _scale(crop, patch)
 
         begins = range(0, len(crops), _SCALED_AT_ONCE)
